@@ -1,0 +1,97 @@
+"""Run the command line, and turn whatever goes wrong into a short message and an exit code."""
+
+import io
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from nbactl.cli import cli
+from nbactl.session import Session
+
+if TYPE_CHECKING:
+    from shared.errors import NbactlError
+
+
+def main() -> int:
+    """Run what was typed and return the exit code; `nbactl help exit-codes` lists them."""
+    session = Session()
+    try:
+        return _run(session)
+    except BrokenPipeError:
+        return _leave_pipe()
+    except Exception as error:  # noqa: BLE001 -- the last place that can say it in words
+        return _report(error, session)
+
+
+def _run(session: Session) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that knows no "ć" is no reason to lose the line.
+            stream.reconfigure(errors="backslashreplace")
+    result = cli.main(prog_name="nbactl", standalone_mode=False, obj=session)
+    # Now, because what cannot be written must count as an error.
+    sys.stdout.flush()
+    return result if isinstance(result, int) else 0
+
+
+def _leave_pipe() -> int:
+    """Go quietly: whoever read our output has gone, and the interpreter's last flush would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _report(error: Exception, session: Session) -> int:
+    from nbactl.render import messages
+
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    if session.debug:
+        import traceback
+
+        traceback.print_exception(error)
+    problem = _as_problem(error)
+    messages.error(problem, as_json=_wants_json(sys.argv))
+    return problem.exit_code
+
+
+def _as_problem(error: Exception) -> "NbactlError":
+    from shared import errors
+
+    match error:
+        case errors.NbactlError():
+            return error
+        case click.Abort():
+            return errors.Interrupted("interrupted")
+        case click.UsageError():
+            return _as_usage_error(error)
+        case click.ClickException():
+            return errors.NbactlError(error.format_message())
+        case _:
+            return errors.NbactlError(
+                f"{type(error).__name__}: {error}",
+                why="nbactl did not expect this",
+                hint="run again with --debug for the traceback",
+            )
+
+
+def _as_usage_error(error: click.UsageError) -> "NbactlError":
+    from shared.errors import UsageError
+
+    near: list[str] | None = getattr(error, "possibilities", None)
+    if near:
+        return UsageError(error.message, hint=f"did you mean {' or '.join(map(repr, near))}?")
+    command = error.ctx.command_path if error.ctx else "nbactl"
+    return UsageError(error.format_message(), hint=f"{command} --help")
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Look at the words themselves: an error may come before Click has understood them."""
+    return re.search(r" (-o ?|--output[ =])jsonl?( |$)", " ".join(arguments)) is not None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

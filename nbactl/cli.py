@@ -1,0 +1,121 @@
+"""The root of the command line: a static table, so that help and completion import no command."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import click
+
+from nbactl.session import global_options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "data": ("nbactl.commands.data", "Load raw tables, and list what is there."),
+        "run-analytics": (
+            "nbactl.commands.run:analytics",
+            "Compute Phase 3: results, and the next slate's context.",
+        ),
+        "run-precompute": ("nbactl.commands.run:precompute", "Compute everything for the games on a date."),
+        "show": ("nbactl.commands.show", "Print rows of any table."),
+        "verify": ("nbactl.commands.verify", "Prove that the tables are right."),
+        "config": ("nbactl.commands.config", "Show each setting and where its value comes from."),
+        "help": ("nbactl.commands.help", "Explain a command, the exit codes or completion."),
+    }
+)
+"""Command -> (module, help in one line). The Click command is called `command`, or as said after a colon."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports the module of a command when that command is typed, and no other."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names in the order of the table, which is the order of a working day."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; a name that is not in the table gives None."""
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+            command: click.Command = getattr(import_module(module), attribute or "command")
+            _accept_global_options(command)
+            self.add_command(command, cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed.
+
+        Raises:
+            UsageError: there is none; the hint names the ones that come near.
+        """
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from shared.errors import UsageError, did_you_mean
+
+            raise UsageError(f"there is no command {args[0]!r}", hint=did_you_mean(args[0], COMMANDS))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """Complete commands from the table, and options as every command does."""
+        from click.shell_completion import CompletionItem
+
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        matches = ((name, about) for name, (_, about) in COMMANDS.items() if name.startswith(incomplete))
+        return [*(CompletionItem(name, help=about) for name, about in matches), *options]
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command.
+
+        Raises:
+            Interrupted: Ctrl-C, before Click could turn it into an empty line.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            from shared.errors import Interrupted
+
+            raise Interrupted("interrupted") from None
+
+
+def _accept_global_options(command: click.Command) -> None:
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _accept_global_options(inner)
+    else:
+        command.params.extend(global_options(hidden=True))
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    if value and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"nbactl {version('nbactl')}")
+        context.exit()
+
+
+cli = LazyGroup(
+    "nbactl",
+    help="Operate the NBA data pipeline, and compute its analytics.",
+    epilog="These options may also follow the command. More: nbactl help",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[
+        *global_options(),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        ),
+    ],
+)

@@ -1,0 +1,1 @@
+"""One module per command: parse, call an op, render. `nbactl.cli` lists them and imports them late."""

@@ -1,0 +1,1 @@
+"""What a command does, as plain functions that return frozen values."""

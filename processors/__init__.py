@@ -1,0 +1,1 @@
+"""What the pipeline computes, and when it is owed."""

@@ -1,0 +1,337 @@
+"""How near our figures come to the league's own.
+
+The answer key is a folder of parquet files as the league publishes its figures: `team_advanced`, `player_advanced`,
+`team_misc_scoring`, `player_misc_scoring` and `shot_zones`. Each figure is compared game by game with what the
+warehouse holds; a ratio only where its denominator is above zero and, for a player, where he has minutes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.errors import NotFound
+from shared.warehouse.base import Session
+
+Row = Mapping[str, Any]
+Rows = Mapping[tuple[Any, ...], Row]
+
+_ZONES = {
+    "Restricted Area": ("rim", "paint"),
+    "In The Paint (Non-RA)": ("paint",),
+    "Mid-Range": ("mid_range",),
+    "Left Corner 3": ("corner_three",),
+    "Right Corner 3": ("corner_three",),
+    "Above the Break 3": ("above_break_three",),
+    "Backcourt": ("above_break_three",),
+}
+_REGULAR_MINUTES = 10
+"""Minutes from which the box form of usage is compared: below, a single play moves it by whole points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure must reach; None where a bound does not apply."""
+
+    exact_pct: float | None = None
+    mean_abs_error: float | None = None
+    max_error: float | None = None
+
+    def reached(self, exact_pct: float, mean_abs_error: float, max_error: float) -> bool:
+        """Whether measured values lie within every bound."""
+        return (
+            (self.exact_pct is None or exact_pct >= self.exact_pct)
+            and (self.mean_abs_error is None or mean_abs_error <= self.mean_abs_error)
+            and (self.max_error is None or max_error <= self.max_error)
+        )
+
+    def __str__(self) -> str:
+        bounds = (
+            f"exact >= {self.exact_pct:g} %" if self.exact_pct is not None else "",
+            f"mean <= {self.mean_abs_error:g}" if self.mean_abs_error is not None else "",
+            f"max <= {self.max_error:g}" if self.max_error is not None else "",
+        )
+        return ", ".join(filter(None, bounds))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure and how the two sides give it.
+
+    Attributes:
+        name: as reported.
+        answers: which rows of the key, `team` or `player`.
+        theirs: the league's value.
+        ours: our value in the league's unit; None where we have none.
+        digits: decimals that the league publishes; exact means equal after rounding to them.
+        target: what to reach.
+        compares: whether a row of the key, and ours where there is one, should be compared.
+    """
+
+    name: str
+    answers: str
+    theirs: Callable[[Row], float]
+    ours: Callable[[Row], float | None]
+    digits: int
+    target: Target
+    compares: Callable[[Row, Row | None], bool] = lambda _theirs, _ours: True
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A figure held against the answer key.
+
+    Attributes:
+        n: rows with both values.
+        missing: rows that should compare and are NULL, or absent, in ours.
+        exact_pct: share of n that is exact, in percent.
+        mean_abs_error: in the unit of the league's figure, as are max_error and bias (ours minus theirs).
+    """
+
+    figure: str
+    n: int
+    missing: int
+    exact_pct: float
+    mean_abs_error: float
+    max_error: float
+    bias: float
+    target: str
+    ok: bool
+
+
+def compare(session: Session, answers: Path) -> list[Comparison]:
+    """Hold every figure against the key.
+
+    Raises:
+        NotFound: a file of the key is missing.
+    """
+    theirs = read_answers(answers)
+    ours = _ours(session)
+    return [_compare(figure, theirs[figure.answers], ours[figure.answers]) for figure in FIGURES]
+
+
+def read_answers(folder: Path) -> dict[str, Rows]:
+    """The league's rows, by game and team and by game and player; zone attempts are counted from its shots.
+
+    Raises:
+        NotFound: a file is missing.
+    """
+    import duckdb
+
+    def file(name: str) -> str:
+        path = folder / f"{name}.parquet"
+        if not path.is_file():
+            raise NotFound(
+                f"there is no {path}", hint="--answers names the folder of the league's own figures"
+            )
+        return str(path)
+
+    with duckdb.connect() as connection:
+
+        def rows(sql: str, *names: str) -> list[dict[str, Any]]:
+            cursor = connection.execute(sql, [file(name) for name in names])
+            columns = [column[0] for column in cursor.description or ()]
+            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+        team = rows(
+            "SELECT a.*, m.pts_paint, m.pct_ast_fgm FROM read_parquet(?) AS a"
+            " JOIN read_parquet(?) AS m USING (game_id, team_id)",
+            "team_advanced",
+            "team_misc_scoring",
+        )
+        player = rows(
+            "SELECT a.*, m.pts_paint, m.pct_ast_fgm FROM read_parquet(?) AS a"
+            " JOIN read_parquet(?) AS m USING (game_id, player_id)",
+            "player_advanced",
+            "player_misc_scoring",
+        )
+        zone_rows = rows(
+            "SELECT game_id, player_id, zone_basic_official AS zone, count(*) AS attempts FROM read_parquet(?) GROUP BY ALL",
+            "shot_zones",
+        )
+    players = {(row["game_id"], row["player_id"]): row | dict.fromkeys(_ZONE_NAMES, 0) for row in player}
+    for row in zone_rows:
+        for zone in _ZONES.get(row["zone"], ()):
+            players[row["game_id"], row["player_id"]][zone] += row["attempts"]
+    return {"team": {(row["game_id"], row["team_abbr"]): row for row in team}, "player": players}
+
+
+_ZONE_NAMES = ("rim", "paint", "mid_range", "corner_three", "above_break_three")
+
+
+def _ours(session: Session) -> dict[str, Rows]:
+    team = session.query(
+        """SELECT t.*, d.defensive_rating, p.assisted, p.unassisted
+FROM nba_analytics.team_offense_game_summary AS t
+INNER JOIN nba_analytics.team_defense_game_summary AS d
+  ON d.game_id = t.game_id AND d.defending_team_abbr = t.team_abbr
+LEFT JOIN (
+  SELECT game_id, team_abbr, SUM(assisted_fg_makes) AS assisted, SUM(unassisted_fg_makes) AS unassisted
+  FROM nba_analytics.player_game_summary
+  GROUP BY game_id, team_abbr
+) AS p ON p.game_id = t.game_id AND p.team_abbr = t.team_abbr"""
+    ).records()
+    player = session.query("SELECT * FROM nba_analytics.player_game_summary WHERE NOT is_dnp").records()
+    return {
+        "team": {(row["game_id"], row["team_abbr"]): row for row in team},
+        "player": {(row["game_id"], row["player_id"]): row for row in player},
+    }
+
+
+def _compare(figure: Figure, theirs: Rows, ours: Rows) -> Comparison:
+    errors: list[float] = []
+    exact = missing = 0
+    for own, answer in _pairs(figure, theirs, ours):
+        if own is None:
+            missing += 1
+        else:
+            errors.append(own - answer)
+            exact += _is_exact(figure, own, answer)
+    n = len(errors)
+    exact_pct = 100 * exact / n if n else math.nan
+    mean_abs_error = math.fsum(map(abs, errors)) / n if n else math.nan
+    max_error = max(map(abs, errors), default=math.nan)
+    return Comparison(
+        figure=figure.name,
+        n=n,
+        missing=missing,
+        exact_pct=exact_pct,
+        mean_abs_error=mean_abs_error,
+        max_error=max_error,
+        bias=math.fsum(errors) / n if n else math.nan,
+        target=str(figure.target),
+        ok=n > 0 and missing == 0 and figure.target.reached(exact_pct, mean_abs_error, max_error),
+    )
+
+
+def _pairs(figure: Figure, theirs: Rows, ours: Rows) -> Iterator[tuple[float | None, float]]:
+    """Our value, None where we owe one, and the league's."""
+    for key, row in theirs.items():
+        own = ours.get(key)
+        if figure.compares(row, own):
+            yield (figure.ours(own) if own else None), figure.theirs(row)
+
+
+def _is_exact(figure: Figure, own: float, answer: float) -> bool:
+    """Equal as published; a published value stands for all that round to it."""
+    return abs(own - answer) <= 0.5 * 10**-figure.digits + 1e-9
+
+
+def _column(name: str, factor: float = 1) -> Callable[[Row], float]:
+    return lambda row: row[name] * factor
+
+
+def _own(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row[name]
+
+
+def _assisted_of_team(row: Row) -> float | None:
+    made = None if row["assisted"] is None else row["assisted"] + row["unassisted"]
+    return row["assisted"] / made if made else None
+
+
+def _assisted_of_player(row: Row) -> float | None:
+    made = None if row["assisted_fg_makes"] is None else row["assisted_fg_makes"] + row["unassisted_fg_makes"]
+    return row["assisted_fg_makes"] / made if made else None
+
+
+def _played(theirs: Row, ours: Row | None) -> bool:
+    return bool(ours or theirs["minutes_official"])
+
+
+def _regular(theirs: Row, ours: Row | None) -> bool:
+    minutes: float = ours["minutes_played"] if ours else theirs["minutes_official"]
+    return minutes >= _REGULAR_MINUTES
+
+
+def _on_court(theirs: Row, ours: Row | None) -> bool:
+    # whoever had no possession has no usage: its denominator is zero
+    return _played(theirs, ours) and theirs["poss"] > 0
+
+
+def _attempted(theirs: Row, ours: Row | None) -> bool:
+    return _played(theirs, ours) and (ours is None or ours["fg_attempts"] > 0)
+
+
+def _scored_or_tried(theirs: Row, ours: Row | None) -> bool:
+    return _played(theirs, ours) and (ours is None or ours["fg_attempts"] + ours["ft_attempts"] > 0)
+
+
+def _made(theirs: Row, ours: Row | None) -> bool:
+    return _played(theirs, ours) and (ours is None or ours["fg_makes"] > 0)
+
+
+_ALL_EXACT = Target(exact_pct=100)
+
+FIGURES = (
+    Figure("possessions", "team", _column("poss"), _own("possessions"), 0, Target(87.5, 0.135, 3)),
+    Figure(
+        "offensive_rating",
+        "team",
+        _column("off_rating"),
+        _own("offensive_rating"),
+        1,
+        Target(mean_abs_error=0.18),
+    ),
+    Figure(
+        "defensive_rating",
+        "team",
+        _column("def_rating"),
+        _own("defensive_rating"),
+        1,
+        Target(mean_abs_error=0.18),
+    ),
+    Figure("pace", "team", _column("pace"), _own("pace"), 2, Target(mean_abs_error=0.13)),
+    Figure("ts_pct_team", "team", _column("ts_pct"), _own("ts_pct"), 3, _ALL_EXACT),
+    Figure("ts_pct_player", "player", _column("ts_pct"), _own("ts_pct"), 3, _ALL_EXACT, _scored_or_tried),
+    Figure("efg_pct_team", "team", _column("efg_pct"), _own("efg_pct"), 3, _ALL_EXACT),
+    Figure("efg_pct_player", "player", _column("efg_pct"), _own("efg_pct"), 3, _ALL_EXACT, _attempted),
+    Figure(
+        "usage_rate",
+        "player",
+        _column("usg_pct", 100),
+        _own("usage_rate"),
+        1,
+        Target(mean_abs_error=0.9),
+        _regular,
+    ),
+    Figure(
+        "usage_rate_on_court",
+        "player",
+        _column("usg_pct", 100),
+        _own("usage_rate_on_court"),
+        1,
+        Target(exact_pct=78, mean_abs_error=0.1),
+        _on_court,
+    ),
+    Figure(
+        "points_in_paint_team", "team", _column("pts_paint"), _own("points_in_paint_scored"), 0, _ALL_EXACT
+    ),
+    Figure(
+        "points_in_paint_player",
+        "player",
+        _column("pts_paint"),
+        _own("points_in_paint"),
+        0,
+        _ALL_EXACT,
+        _played,
+    ),
+    Figure("assisted_share_team", "team", _column("pct_ast_fgm"), _assisted_of_team, 3, _ALL_EXACT),
+    Figure("assisted_share", "player", _column("pct_ast_fgm"), _assisted_of_player, 3, _ALL_EXACT, _made),
+    *(
+        Figure(
+            f"zone_{zone}_attempts",
+            "player",
+            _column(zone),
+            _own(f"{zone}_attempts"),
+            0,
+            Target(exact_pct=99.9),
+            _played,
+        )
+        for zone in _ZONE_NAMES
+    ),
+)
+"""Every figure with its target, in the order of the report."""

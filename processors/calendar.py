@@ -1,0 +1,89 @@
+"""Which dates have games, by the schedule alone."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
+
+from processors.statements import compose
+from shared.clock import DateRange
+from shared.warehouse.base import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One date with counted games that are neither postponed nor cancelled.
+
+    Attributes:
+        date: US Eastern.
+        season: first calendar year of its season.
+        games: how many.
+        final: how many of them have a final score.
+    """
+
+    date: date
+    season: int
+    games: int
+    final: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The days with games around the dates asked for, in order."""
+
+    days: tuple[Day, ...]
+
+    def slates(self, dates: DateRange) -> list[date]:
+        """Days with games to play, or played."""
+        return [day.date for day in self.days if dates.start <= day.date <= dates.end]
+
+    def results(self, dates: DateRange) -> list[date]:
+        """Days with at least one final game."""
+        return [day.date for day in self.days if dates.start <= day.date <= dates.end and day.final]
+
+    def next_slate(self, after: date) -> date | None:
+        """The first day with games after a date."""
+        at = bisect_right(self.days, after, key=lambda day: day.date)
+        return self.days[at].date if at < len(self.days) else None
+
+    def previous(self, slate: date) -> Day | None:
+        """The last day with games before a slate, in its season."""
+        at = bisect_left(self.days, slate, key=lambda day: day.date)
+        here = self.days[at] if at < len(self.days) and self.days[at].date == slate else None
+        before = self.days[at - 1] if at else None
+        return before if here and before and before.season == here.season else None
+
+    def season_results_before(self, slates: list[date]) -> list[date]:
+        """Days with final games before any of the slates, in the seasons of the slates."""
+        if not slates:
+            return []
+        wanted = set(slates)
+        seasons = {day.season for day in self.days if day.date in wanted}
+        return [
+            day.date for day in self.days if day.season in seasons and day.final and day.date < max(slates)
+        ]
+
+
+def read(session: Session, dates: DateRange) -> Calendar:
+    """The calendar of the seasons around some dates."""
+    text = """-- uses: schedule
+SELECT game_date, MIN(season_year), COUNT(*), COUNTIF(is_final)
+FROM schedule
+WHERE game_status != 4
+GROUP BY game_date
+ORDER BY game_date"""
+    rows = session.query(compose(text), {"start_date": dates.start, "end_date": dates.end}).rows
+    return Calendar(tuple(Day(*row) for row in rows))
+
+
+def spans(dates: list[date], *, gap: int = 30) -> list[DateRange]:
+    """Cut sorted dates into ranges, so that one statement does not run over months in which nothing is wanted."""
+    cuts = [0]
+    for before, after in zip(dates, dates[1:], strict=False):
+        cuts.append(cuts[-1] + (after - before > timedelta(days=gap)))
+    groups = groupby(zip(cuts, dates, strict=False), key=itemgetter(0))
+    parts = [[day for _, day in group] for _, group in groups]
+    return [DateRange(part[0], part[-1]) for part in parts if part]

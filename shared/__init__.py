@@ -1,0 +1,1 @@
+"""What every floor shares: tables, the warehouse, settings, time, errors."""

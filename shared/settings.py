@@ -1,0 +1,116 @@
+"""What an operator can set, and where each value came from.
+
+Precedence: flag, environment, `nbactl.toml`, default. A new setting is one line in `Settings`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+
+from shared.errors import UsageError, did_you_mean
+
+FILE_NAME = "nbactl.toml"
+
+
+def _setting(env: str, default: str, about: str) -> str:
+    """Declare a setting; typed as its value, because that is what readers of `Settings` get."""
+    declared: str = field(metadata={"env": env, "default": default, "about": about})
+    return declared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The resolved settings; `origins` says for each name who decided."""
+
+    warehouse: str = _setting(
+        "NBACTL_WAREHOUSE",
+        "duckdb:///.nbactl/warehouse.duckdb",
+        "where the tables live: duckdb:///relative/path or duckdb:////absolute/path",
+    )
+    origins: Mapping[str, str]
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Yield name, value, origin and meaning of each setting, in the order of declaration."""
+        for declared in _declared():
+            name = declared.name
+            yield {
+                "setting": name,
+                "value": getattr(self, name),
+                "origin": self.origins[name],
+                "about": declared.metadata["about"],
+            }
+
+
+def load(
+    flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ, directory: Path | None = None
+) -> Settings:
+    """Resolve every setting.
+
+    Args:
+        flags: what was typed, by setting; None where nothing was.
+        environ: the environment; a variable that is set but empty counts as not set.
+        directory: where the search for `nbactl.toml` begins; the current directory if not given.
+
+    Raises:
+        UsageError: `nbactl.toml` is no TOML, names an unknown setting, or holds no string.
+    """
+    file = _find_file(directory or Path.cwd())
+    written = _read(file) if file else {}
+    values, origins = {}, {}
+    for declared in _declared():
+        name, env = declared.name, declared.metadata["env"]
+        sources = (
+            (flags.get(name), f"flag --{name}"),
+            (environ.get(env) or None, f"environment {env}"),
+            (written.get(name), f"file {file}"),
+        )
+        found = ((value, origin) for value, origin in sources if value is not None)
+        values[name], origins[name] = next(found, (declared.metadata["default"], "default"))
+    return Settings(**values, origins=origins)
+
+
+def duckdb_path(url: str) -> Path:
+    """Return the file a `duckdb:///` URL names; three slashes and a relative path start at the cwd.
+
+    Raises:
+        UsageError: the URL is of another form.
+    """
+    scheme, slashes, path = url.partition(":///")
+    if scheme != "duckdb" or not slashes or not path:
+        raise UsageError(
+            f"{url!r} names no warehouse",
+            why="a warehouse is written duckdb:///relative/path or duckdb:////absolute/path",
+            hint="see where the value comes from: nbactl config show",
+        )
+    return Path(path)
+
+
+def _declared() -> list[Field[str]]:
+    return [declared for declared in fields(Settings) if declared.metadata]
+
+
+def _find_file(directory: Path) -> Path | None:
+    """Look upwards, but never past the repository: what lies above belongs to somebody else."""
+    for folder in (directory, *directory.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def _read(file: Path) -> dict[str, str]:
+    import tomllib
+
+    try:
+        written = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not valid TOML", why=str(error), hint=f"correct {file}") from error
+    known = [declared.name for declared in _declared()]
+    for name, value in written.items():
+        if name not in known:
+            raise UsageError(f"{file}: there is no setting {name!r}", hint=did_you_mean(name, known))
+        if not isinstance(value, str):
+            raise UsageError(f"{file}: {name} must be a string in quotes", why=f"it is {value!r}")
+    return written

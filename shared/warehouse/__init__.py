@@ -1,0 +1,1 @@
+"""Where tables live: one small protocol, an engine for each kind of warehouse."""
