@@ -49,9 +49,7 @@ processor_option = click.option(
 R = TypeVar("R")
 
 _DATE_OPTIONS = (
-    click.option(
-        "--date", "day", type=EasternDate(), help="One day: YYYY-MM-DD, today, yesterday, tomorrow."
-    ),
+    click.option("--date", "day", type=EasternDate(), help="One day: YYYY-MM-DD, today, yesterday, tomorrow."),
     click.option("--start", type=EasternDate(), help="First day of a range."),
     click.option("--end", type=EasternDate(), help="Last day of a range, included."),
 )
@@ -66,9 +64,7 @@ def dates_option(*, required: bool = True) -> Callable[[Callable[..., R]], Calla
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
         @wraps(function)
-        def command(
-            *args: object, day: date | None, start: date | None, end: date | None, **rest: object
-        ) -> R:
+        def command(*args: object, day: date | None, start: date | None, end: date | None, **rest: object) -> R:
             dates = _date_range(day, start, end)
             if required and dates is None:
                 raise UsageError("no date is given", hint="--date yesterday, or --start DATE --end DATE")

@@ -57,9 +57,7 @@ def global_options(*, hidden: bool = False) -> list[click.Parameter]:
 
 
 def _flag(*names: str, about: str, hidden: bool) -> click.Option:
-    return click.Option(
-        names, is_flag=True, help=about, callback=_remember, expose_value=False, hidden=hidden
-    )
+    return click.Option(names, is_flag=True, help=about, callback=_remember, expose_value=False, hidden=hidden)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:

@@ -124,9 +124,7 @@ def read_answers(folder: Path) -> dict[str, Rows]:
     def file(name: str) -> str:
         path = folder / f"{name}.parquet"
         if not path.is_file():
-            raise NotFound(
-                f"there is no {path}", hint="--answers names the folder of the league's own figures"
-            )
+            raise NotFound(f"there is no {path}", hint="--answers names the folder of the league's own figures")
         return str(path)
 
     with duckdb.connect() as connection:
@@ -149,7 +147,8 @@ def read_answers(folder: Path) -> dict[str, Rows]:
             "player_misc_scoring",
         )
         zone_rows = rows(
-            "SELECT game_id, player_id, zone_basic_official AS zone, count(*) AS attempts FROM read_parquet(?) GROUP BY ALL",
+            "SELECT game_id, player_id, zone_basic_official AS zone, count(*) AS attempts"
+            " FROM read_parquet(?) GROUP BY ALL",
             "shot_zones",
         )
     players = {(row["game_id"], row["player_id"]): row | dict.fromkeys(_ZONE_NAMES, 0) for row in player}
@@ -217,7 +216,7 @@ def _pairs(figure: Figure, theirs: Rows, ours: Rows) -> Iterator[tuple[float | N
 
 def _is_exact(figure: Figure, own: float, answer: float) -> bool:
     """Equal as published; a published value stands for all that round to it."""
-    return abs(own - answer) <= 0.5 * 10**-figure.digits + 1e-9
+    return abs(own - answer) <= 0.5 * 10.0**-figure.digits + 1e-9
 
 
 def _column(name: str, factor: float = 1) -> Callable[[Row], float]:
@@ -249,7 +248,7 @@ def _regular(theirs: Row, ours: Row | None) -> bool:
 
 def _on_court(theirs: Row, ours: Row | None) -> bool:
     # whoever had no possession has no usage: its denominator is zero
-    return _played(theirs, ours) and theirs["poss"] > 0
+    return _played(theirs, ours) and bool(theirs["poss"])
 
 
 def _attempted(theirs: Row, ours: Row | None) -> bool:
@@ -307,9 +306,7 @@ FIGURES = (
         Target(exact_pct=78, mean_abs_error=0.1),
         _on_court,
     ),
-    Figure(
-        "points_in_paint_team", "team", _column("pts_paint"), _own("points_in_paint_scored"), 0, _ALL_EXACT
-    ),
+    Figure("points_in_paint_team", "team", _column("pts_paint"), _own("points_in_paint_scored"), 0, _ALL_EXACT),
     Figure(
         "points_in_paint_player",
         "player",

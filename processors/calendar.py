@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 
 from processors.statements import compose
@@ -62,9 +62,7 @@ class Calendar:
             return []
         wanted = set(slates)
         seasons = {day.season for day in self.days if day.date in wanted}
-        return [
-            day.date for day in self.days if day.season in seasons and day.final and day.date < max(slates)
-        ]
+        return [day.date for day in self.days if day.season in seasons and day.final and day.date < max(slates)]
 
 
 def read(session: Session, dates: DateRange) -> Calendar:
@@ -82,7 +80,7 @@ ORDER BY game_date"""
 def spans(dates: list[date], *, gap: int = 30) -> list[DateRange]:
     """Cut sorted dates into ranges, so that one statement does not run over months in which nothing is wanted."""
     cuts = [0]
-    for before, after in zip(dates, dates[1:], strict=False):
+    for before, after in pairwise(dates):
         cuts.append(cuts[-1] + (after - before > timedelta(days=gap)))
     groups = groupby(zip(cuts, dates, strict=False), key=itemgetter(0))
     parts = [[day for _, day in group] for _, group in groups]

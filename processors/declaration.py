@@ -125,7 +125,7 @@ class Processor:
         return tuple(column for column in self.output.columns if column.name not in outside)
 
 
-def output(
+def output(  # noqa: PLR0913 -- a table has these parts, all by name
     *,
     dataset: str,
     name: str,

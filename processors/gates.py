@@ -13,9 +13,7 @@ from shared.ledger import COMPLETE
 from shared.warehouse.base import Session
 
 
-def closed(
-    session: Session, calendar: Calendar, processor: Processor, dates: Sequence[date]
-) -> dict[date, list[str]]:
+def closed(session: Session, calendar: Calendar, processor: Processor, dates: Sequence[date]) -> dict[date, list[str]]:
     """The dates that must wait, and what for.
 
     A same-date input must be complete for the date. A history input must be complete for the previous day with
@@ -33,14 +31,10 @@ def closed(
         needs = [f"{name} {day}" for name in same if status.get((name, day)) not in COMPLETE]
         if previous := before.get(day):
             if previous.final < previous.games:
-                needs.append(
-                    f"{previous.games - previous.final} of {previous.games} games of {previous.date} to end"
-                )
+                needs.append(f"{previous.games - previous.final} of {previous.games} games of {previous.date} to end")
             elif history:
                 needs += [
-                    f"{name} {previous.date}"
-                    for name in history
-                    if status.get((name, previous.date)) not in COMPLETE
+                    f"{name} {previous.date}" for name in history if status.get((name, previous.date)) not in COMPLETE
                 ]
         if needs:
             waits[day] = needs
@@ -50,8 +44,4 @@ def closed(
 def _producers(processor: Processor, relation: Relation) -> list[str]:
     """The required inputs of a relation that other processors make."""
     made = {one.output.name for one in processors_in_order()}
-    return [
-        one.table
-        for one in processor.inputs
-        if one.required and one.relation is relation and one.table in made
-    ]
+    return [one.table for one in processor.inputs if one.required and one.relation is relation and one.table in made]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from time import perf_counter
@@ -19,11 +19,14 @@ from processors.calendar import Calendar, spans
 from processors.declaration import Dated, Processor
 from shared.clock import today, utc_now
 from shared.ledger import PROCESSOR_RUNS, Status
+from shared.tables.model import Table
 from shared.version import code_version
 from shared.warehouse.base import Exchange, Session
 
 _NAMED = 50
 """How many missing ids a ledger row names; the rest is counted."""
+_SHOWN = 3
+"""How many rows a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -114,64 +117,81 @@ def _compute(session: Session, request: Request, processor: Processor, dates: li
     parameters = {"start_date": dates[0], "end_date": dates[-1], "as_of": request.as_of}
     session.stage(statements.candidate(processor), parameters)
     judged = list(_judge(session, processor, dates, parameters))
-    work = Exchange(
-        table=processor.output,
-        stamps={one.date: _stamps(uuid.uuid4().hex, utc_now()) for one in judged if one.status.wrote},
-        ledger=(PROCESSOR_RUNS, []),
-    )
+    run_ids = {one.date: uuid.uuid4().hex for one in judged if one.status.ran}
+    stamps = {one.date: _stamps(run_ids[one.date]) for one in judged if one.status.wrote}
     seconds = perf_counter() - clock
     outcomes = [replace(one, seconds=seconds) for one in judged]
-    records = [_record(one, work, request, started) for one in outcomes if one.status.ran]
-    session.exchange(Exchange(work.table, work.stamps, (PROCESSOR_RUNS, records)))
+    records = [_record(one, run_ids[one.date], request, started) for one in outcomes if one.status.ran]
+    session.exchange(Exchange(processor.output, stamps, (PROCESSOR_RUNS, records)))
     return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the staged rows of one date are: the counts of `statements.counts` and what is wrong with them."""
+
+    row_count: int = 0
+    high: int = 0
+    medium: int = 0
+    ready: int = 0
+    expected: int = 0
+    missing: tuple[str, ...] = ()
+    broken: tuple[str, str] | None = None
+    stored: int = 0
 
 
 def _judge(
     session: Session, processor: Processor, dates: list[date], parameters: Mapping[str, Any]
 ) -> Iterator[Outcome]:
     """What the staged rows of each date amount to."""
-    counts = {row["date"]: row for row in session.query(statements.counts(processor)).records()}
-    wanted = {row["date"]: row for row in session.query(statements.expected(processor), parameters).records()}
     issues: dict[date, dict[str, int]] = {}
     for day, code, rows in session.query(statements.issue_counts(processor)).rows:
         issues.setdefault(day, {})[code] = rows
-    broken = _broken(session, processor) if any(row["broken"] for row in counts.values()) else {}
-    stored = _stored(session, processor, dates) if any(day not in counts for day in dates) else {}
-    for day in dates:
-        count = counts.get(day, {"row_count": 0, "high": 0, "medium": 0, "ready": 0})
-        missing = tuple(wanted[day]["missing"] or ()) if day in wanted else ()
-        expected = wanted[day]["rows_expected"] if day in wanted else 0
-        rows = count["row_count"]
-        status, code, reason = _verdict(
-            processor, rows, expected, missing, broken.get(day), stored.get(day, 0)
-        )
+    for day, facts in _facts(session, processor, dates, parameters).items():
+        status, code, reason = _verdict(processor, facts)
         yield Outcome(
             processor,
             day,
             status,
-            rows=rows if status.wrote else 0,
-            expected=expected,
-            missing=missing[:_NAMED],
-            tiers=(count["high"], count["medium"], rows - count["high"] - count["medium"]),
+            rows=facts.row_count if status.wrote else 0,
+            expected=facts.expected,
+            missing=facts.missing[:_NAMED],
+            tiers=(facts.high, facts.medium, facts.row_count - facts.high - facts.medium),
             issues=issues.get(day, {}),
-            ready=count["ready"],
+            ready=facts.ready,
             reason_code=code,
             reason=reason,
         )
 
 
-def _verdict(  # noqa: PLR0913 -- the six facts that decide, in the order in which they do
-    processor: Processor,
-    rows: int,
-    expected: int,
-    missing: tuple[str, ...],
-    broken: tuple[str, str] | None,
-    stored: int,
-) -> tuple[Status, str | None, str | None]:
-    if broken:
-        return Status.FAILED_PERMANENT, *broken
-    if not rows and stored:
-        reason = f"{stored} rows are stored and none could be computed; the stored ones stay"
+def _facts(
+    session: Session, processor: Processor, dates: list[date], parameters: Mapping[str, Any]
+) -> dict[date, _Facts]:
+    counts = {row.pop("date"): row for row in session.query(statements.counts(processor)).records()}
+    wanted = {day: rest for day, *rest in session.query(statements.expected(processor), parameters).rows}
+    broken = _broken(session, processor) if any(row["broken"] for row in counts.values()) else {}
+    stored = _stored(session, processor, dates) if any(day not in counts for day in dates) else {}
+    facts = {}
+    for day in dates:
+        count = {name: value for name, value in counts.get(day, {}).items() if name != "broken"}
+        expected, missing = wanted.get(day, (0, None))
+        facts[day] = _Facts(
+            **count,
+            expected=expected,
+            missing=tuple(missing or ()),
+            broken=broken.get(day),
+            stored=stored.get(day, 0),
+        )
+    return facts
+
+
+def _verdict(processor: Processor, facts: _Facts) -> tuple[Status, str | None, str | None]:
+    """The status of a date, its reason as a code, and in words."""
+    rows, expected, missing = facts.row_count, facts.expected, facts.missing
+    if facts.broken:
+        return Status.FAILED_PERMANENT, *facts.broken
+    if not rows and facts.stored:
+        reason = f"{facts.stored} rows are stored and none could be computed; the stored ones stay"
         return Status.FAILED_PERMANENT, "would_empty", reason
     if not rows and expected:
         required = ", ".join(one.table for one in processor.inputs if one.required)
@@ -179,9 +199,13 @@ def _verdict(  # noqa: PLR0913 -- the six facts that decide, in the order in whi
     if not rows:
         return Status.SUCCESS_EMPTY, "empty_ok", "no row is expected"
     if missing:
-        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")  # noqa: PLR2004 -- enough to look
-        return Status.DEGRADED, "rows_missing", f"{len(missing)} of {expected} rows are missing: {some}"
+        return Status.DEGRADED, "rows_missing", f"{len(missing)} of {expected} rows are missing: {_some(missing)}"
     return Status.SUCCESS, None, None
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few of many names: enough to look."""
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def _broken(session: Session, processor: Processor) -> dict[date, tuple[str, str]]:
@@ -190,16 +214,11 @@ def _broken(session: Session, processor: Processor) -> dict[date, tuple[str, str
     for day, row, codes in session.query(statements.broken_rows(processor)).rows:
         for code in codes.split(","):
             found.setdefault(day, {}).setdefault(code, []).append(row)
-    return {
-        day: (
-            min(codes),
-            "; ".join(
-                f"{len(rows)} rows fail {code}: {', '.join(sorted(map(str, rows))[:3])}{', ...' if len(rows) > 3 else ''}"  # noqa: PLR2004 -- enough to look
-                for code, rows in sorted(codes.items())
-            ),
-        )
-        for day, codes in found.items()
-    }
+    return {day: (min(codes), _broken_said(codes)) for day, codes in found.items()}
+
+
+def _broken_said(codes: Mapping[str, list[str]]) -> str:
+    return "; ".join(f"{len(rows)} rows fail {code}: {_some(sorted(rows))}" for code, rows in sorted(codes.items()))
 
 
 def _stored(session: Session, processor: Processor, dates: list[date]) -> dict[date, int]:
@@ -216,14 +235,13 @@ def _not_ready(processor: Processor, day: date, needs: list[str]) -> Outcome:
     return Outcome(processor, day, Status.NOT_READY, reason_code="inputs_incomplete", reason=reason)
 
 
-def _stamps(run_id: str, now: datetime) -> dict[str, object]:
-    return {"run_id": run_id, "code_version": code_version(), "processed_at": now}
+def _stamps(run_id: str) -> dict[str, object]:
+    return {"run_id": run_id, "code_version": code_version(), "processed_at": utc_now()}
 
 
-def _record(outcome: Outcome, work: Exchange, request: Request, started: datetime) -> dict[str, object]:
-    stamp = work.stamps.get(outcome.date)
+def _record(outcome: Outcome, run_id: str, request: Request, started: datetime) -> dict[str, object]:
     return {
-        "run_id": stamp["run_id"] if stamp else uuid.uuid4().hex,
+        "run_id": run_id,
         "run_date": today(started),
         "processor_name": outcome.processor.name,
         "phase": outcome.processor.phase,
@@ -247,7 +265,7 @@ def _record(outcome: Outcome, work: Exchange, request: Request, started: datetim
     }
 
 
-def all_tables() -> list[Any]:
+def all_tables() -> list[Table]:
     """Every table that a run reads or writes."""
     from processors.graph import tables
 

@@ -67,9 +67,7 @@ def candidate(processor: Processor) -> str:
     fails, each followed by a comma. Every column is cast to its declared type.
     """
     columns = [
-        f"CAST({column.name} AS {column.type}) AS {column.name}"
-        if not column.type.startswith("ARRAY")
-        else column.name
+        f"CAST({column.name} AS {column.type}) AS {column.name}" if not column.type.startswith("ARRAY") else column.name
         for column in processor.result_columns
     ]
     text = f"""SELECT

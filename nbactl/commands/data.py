@@ -41,9 +41,7 @@ def load(session: Session, folder: Path, output: str) -> None:
     write(rows, LOADED, output)
     for one in loaded.staged:
         if one.absent:
-            messages.note(
-                f"{one.table.name} has no {', '.join(one.absent)}: read as unknown", quiet=session.quiet
-            )
+            messages.note(f"{one.table.name} has no {', '.join(one.absent)}: read as unknown", quiet=session.quiet)
     if loaded.absent:
         names = ", ".join(table.name for table in loaded.absent)
         messages.note(f"not in the folder, and left as they are: {names}", quiet=session.quiet)

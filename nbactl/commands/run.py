@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypedDict, Unpack
 
 import click
 
@@ -49,99 +50,75 @@ RECORDS = tuple(
     )
 )
 
-_incomplete_option = click.option(
-    "--allow-incomplete", is_flag=True, help="Run even where a required input is not complete, and say so."
-)
+
+class Asked(TypedDict):
+    """What the options said."""
+
+    dates: DateRange
+    processors: tuple[str, ...]
+    allow_incomplete: bool
+    dry_run: bool
+    output: str
+
+
+def _options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that both commands have."""
+    for option in (
+        output_option,
+        dry_run_option,
+        click.option(
+            "--allow-incomplete",
+            is_flag=True,
+            help="Run even where a required input is not complete, and say so.",
+        ),
+        processor_option,
+        dates_option(),
+    ):
+        function = option(function)
+    return function
 
 
 @click.command()
-@dates_option()
-@processor_option
-@_incomplete_option
-@dry_run_option
-@output_option
+@_options
 @click.pass_obj
-def analytics(  # noqa: PLR0913 -- one parameter per option
-    session: Session,
-    *,
-    dates: DateRange,
-    processors: tuple[str, ...],
-    allow_incomplete: bool,
-    dry_run: bool,
-    output: str,
-) -> None:
+def analytics(session: Session, **asked: Unpack[Asked]) -> None:
     """Compute Phase 3: results of the games on the dates, and the context of the next slate.
 
     Example: nbactl run-analytics --date yesterday
     """
-    _run(
-        session, running.plan_analytics, "run-analytics", dates, processors, allow_incomplete, dry_run, output
-    )
+    _run(session, "run-analytics", running.plan_analytics, asked)
 
 
 @click.command()
-@dates_option()
-@processor_option
-@_incomplete_option
-@dry_run_option
-@output_option
+@_options
 @click.pass_obj
-def precompute(  # noqa: PLR0913 -- one parameter per option
-    session: Session,
-    *,
-    dates: DateRange,
-    processors: tuple[str, ...],
-    allow_incomplete: bool,
-    dry_run: bool,
-    output: str,
-) -> None:
+def precompute(session: Session, **asked: Unpack[Asked]) -> None:
     """Compute everything needed for the games ON the dates, from games before them.
 
     Results that were never computed come first, then the slate's contexts, then Phase 4.
 
     Example: nbactl run-precompute --date today
     """
-    _run(
-        session,
-        running.plan_precompute,
-        "run-precompute",
-        dates,
-        processors,
-        allow_incomplete,
-        dry_run,
-        output,
-    )
+    _run(session, "run-precompute", running.plan_precompute, asked)
 
 
-def _run(  # noqa: PLR0913 -- what the two commands were given
-    session: Session,
-    make_plan: Callable[..., running.Plan],
-    name: str,
-    dates: DateRange,
-    processors: tuple[str, ...],
-    allow_incomplete: bool,  # noqa: FBT001 -- named by its callers' parameter
-    dry_run: bool,  # noqa: FBT001
-    output: str,
-) -> None:
+def _run(session: Session, name: str, make_plan: Callable[..., running.Plan], asked: Asked) -> None:
     warehouse = connect(session.settings.warehouse)
-    with warehouse.reading() if dry_run else warehouse.writing(runner.all_tables()) as opened:
-        plan = make_plan(opened, dates, processors, allow_incomplete=allow_incomplete)
-        if plan.is_empty:
-            outcomes = []
-            messages.note(_no_games(plan))
-        elif dry_run:
+    opening = warehouse.reading() if asked["dry_run"] else warehouse.writing(runner.all_tables())
+    with opening as opened:
+        plan = make_plan(opened, asked["dates"], asked["processors"], allow_incomplete=asked["allow_incomplete"])
+        if asked["dry_run"] and not plan.is_empty:
             messages.note(f"would compute {plan.resolved}", quiet=session.quiet)
-            write(plan.steps(), STEPS, output)
+            write(plan.steps(), STEPS, asked["output"])
             return
-        else:
-            messages.note(plan.resolved, quiet=session.quiet)
-            with progress(len(list(plan.steps())), quiet=session.quiet) as step:
-                outcomes = runner.run(opened, plan.calendar, plan.request, step)
-    if output == "table":
-        write(running.summary(outcomes), SUMMARY, output) if outcomes else None
-    else:
-        write(running.records(outcomes), RECORDS, output)
-    if error := running.verdict(outcomes, f"nbactl {name} {_typed(dates)}"):
+        messages.note(_no_games(plan) if plan.is_empty else plan.resolved, quiet=session.quiet)
+        with progress(len(list(plan.steps())), quiet=session.quiet or plan.is_empty) as step:
+            outcomes = runner.run(opened, plan.calendar, plan.request, step)
+    if asked["output"] != "table":
+        write(running.records(outcomes), RECORDS, asked["output"])
+    elif outcomes:
+        write(running.summary(outcomes), SUMMARY, "table")
+    if error := running.verdict(outcomes, f"nbactl {name} {_typed(asked['dates'])}"):
         raise error
 
 

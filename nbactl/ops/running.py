@@ -50,23 +50,17 @@ class Plan:
                 yield {"processor": processor.name, "table": processor.output.id, **_ends(dates)}
 
 
-def plan_analytics(
-    session: Session, dates: DateRange, names: Sequence[str], *, allow_incomplete: bool
-) -> Plan:
+def plan_analytics(session: Session, dates: DateRange, names: Sequence[str], *, allow_incomplete: bool) -> Plan:
     """Results of the dates' games, and the contexts of the slates that follow each of them."""
     days = calendar.read(session, dates)
     results = days.results(dates)
     following = sorted({slate for day in results if (slate := days.next_slate(day))})
-    request = Request(
-        graph.select(names, [3]), tuple(results), tuple(following), allow_incomplete=allow_incomplete
-    )
+    request = Request(graph.select(names, [3]), tuple(results), tuple(following), allow_incomplete=allow_incomplete)
     said = f"results of {_said(results)} -> {_slates_said(following)}"
     return Plan(dates, days, request, said, days.next_slate(dates.end))
 
 
-def plan_precompute(
-    session: Session, dates: DateRange, names: Sequence[str], *, allow_incomplete: bool
-) -> Plan:
+def plan_precompute(session: Session, dates: DateRange, names: Sequence[str], *, allow_incomplete: bool) -> Plan:
     """Everything for the games on the dates: results that were never computed, contexts, Phase 4."""
     days = calendar.read(session, dates)
     slates = days.slates(dates)

@@ -66,9 +66,7 @@ def _bar(total: int) -> Iterator[Step]:
         TextColumn("{task.description}", markup=False),
     )
     # Rich would take what is written to stdout for its own, and a result in a pipe would end on stderr.
-    live = Progress(
-        *columns, console=console(sys.stderr), transient=True, redirect_stdout=sys.stdout.isatty()
-    )
+    live = Progress(*columns, console=console(sys.stderr), transient=True, redirect_stdout=sys.stdout.isatty())
     with live as bars:
         task = bars.add_task("", total=total)
 

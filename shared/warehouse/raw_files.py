@@ -93,9 +93,7 @@ def stage(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Iterable[
     staged = [_stage_table(connection, table, files, findings) for table, files in found.items()]
     if findings:
         raise DataError(f"{folder}: nothing is loaded", findings, hint="mend the files and load them again")
-    return Loaded(
-        tuple(one for one in staged if one), tuple(table for table in tables if table not in found), ignored
-    )
+    return Loaded(tuple(one for one in staged if one), tuple(table for table in tables if table not in found), ignored)
 
 
 def replace(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
@@ -131,17 +129,13 @@ def _stage_table(
     if len(findings) > before:
         return None
     name = f"staged_{table.name}"
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * EXCLUDE (_file, _row) FROM cast_rows"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * EXCLUDE (_file, _row) FROM cast_rows")
     rows, dates = _one(connection, f"SELECT count(*), count(DISTINCT {table.date_column}) FROM {name}")
     absent = tuple(column.name for column in table.columns if column.name not in present)
     return Staged(table, rows, dates, absent)
 
 
-def _read(
-    connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path], findings: list[Finding]
-) -> set[str]:
+def _read(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path], findings: list[Finding]) -> set[str]:
     """Read the files as they stand into `raw_rows`; return the contract's columns that they have."""
     parts = []
     for suffix in {_suffix(path) for path in files}:
@@ -177,14 +171,10 @@ def _check_values(
     for column, misfits, missing in zip(columns, numbers[::2], numbers[1::2], strict=True):
         if misfits:
             problem = f"{misfits} of its values are no {column.type}"
-            findings.append(
-                Finding(table.name, problem, column.name, _example(connection, column, _misfit(column)))
-            )
+            findings.append(Finding(table.name, problem, column.name, _example(connection, column, _misfit(column))))
         if missing:
             problem = f"{missing} rows have no value, and every row must"
-            findings.append(
-                Finding(table.name, problem, column.name, _example(connection, column, _missing(column)))
-            )
+            findings.append(Finding(table.name, problem, column.name, _example(connection, column, _missing(column))))
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, table: Table, findings: list[Finding]) -> None:
@@ -202,8 +192,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, table: Table, findings: l
         f" GROUP BY {key}, processed_at HAVING count(*) > 1 LIMIT 1"
     ).fetchall()
     findings.extend(
-        Finding(table.name, f"{count} keys stand twice in one load", key, example)
-        for example, count in doubled
+        Finding(table.name, f"{count} keys stand twice in one load", key, example) for example, count in doubled
     )
 
 
@@ -231,9 +220,7 @@ def _value(column: Column) -> str:
         return f"TRY_CAST({name} AS {_type(column)})"
     if column.type == "INT64":
         # a file that holds 3.7 where a count belongs is wrong, and rounding would hide it
-        return (
-            f"CASE WHEN regexp_matches({text}, '^[-+]?[0-9]+(\\.0*)?$') THEN TRY_CAST({name} AS BIGINT) END"
-        )
+        return f"CASE WHEN regexp_matches({text}, '^[-+]?[0-9]+(\\.0*)?$') THEN TRY_CAST({name} AS BIGINT) END"
     return f"TRY_CAST({text} AS {_type(column)})"
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
-class UnportableSQL(ValueError):
+class UnportableSQLError(ValueError):
     """A statement says something that the two engines would understand differently."""
 
 
@@ -27,7 +27,7 @@ def to_duckdb(sql: str) -> str:
     """The DuckDB text of a GoogleSQL query, from the cache where it is known.
 
     Raises:
-        UnportableSQL: the text breaks a rule of this module.
+        UnportableSQLError: the text breaks a rule of this module.
         sqlglot.errors.SqlglotError: the text cannot be parsed or has no translation.
     """
     known = cache_folder() / f"{_key(sql)}.sql"
@@ -77,7 +77,7 @@ def _refuse_unsafe_division(division: exp.Div) -> None:
     counted = divisor.this if isinstance(divisor, exp.Window) else divisor
     sure = isinstance(divisor, exp.Literal) and float(divisor.name) != 0
     if not (sure or isinstance(counted, exp.Count)):
-        raise UnportableSQL(f"{division.sql('bigquery')}: use SAFE_DIVIDE, the divisor may be zero")
+        raise UnportableSQLError(f"{division.sql('bigquery')}: use SAFE_DIVIDE, the divisor may be zero")
 
 
 def _key(sql: str) -> str:
