@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nbactl.ops.showing import Selection, read
+from processors.reading import Selection, read
 from nbactl.params import dates_option, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write

@@ -1,4 +1,4 @@
-"""What `show` does: rows of any table, without SQL."""
+"""Rows of any table by date, player or team."""
 
 from __future__ import annotations
 
