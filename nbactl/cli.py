@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "run-precompute": ("nbactl.commands.run:precompute", "Compute everything for the games on a date."),
         "show": ("nbactl.commands.show", "Print rows of any table."),
+        "graph": ("nbactl.commands.graph", "Print processors, their inputs and what they set off."),
         "verify": ("nbactl.commands.verify", "Prove that the tables are right."),
         "config": ("nbactl.commands.config", "Show each setting and where its value comes from."),
         "help": ("nbactl.commands.help", "Explain a command, the exit codes or completion."),

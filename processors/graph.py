@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
@@ -72,3 +73,32 @@ def _named(name: str, offered: list[Processor]) -> Processor:
         if name.casefold() in (one.name.casefold(), one.short.casefold(), one.output.name):
             return one
     raise UnknownName("processor", name, [one.name for one in offered])
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What an event "rows of `table` dated X" makes a candidate.
+
+    Attributes:
+        processor: that reads the table.
+        relation: how; a history reader's output date is the next slate after X, a same-date reader's is X.
+    """
+
+    table: str
+    processor: Processor
+    relation: Relation
+
+    @property
+    def date(self) -> str:
+        """The output date that the event concerns."""
+        return "X" if self.relation is Relation.SAME_DATE else "next slate after X"
+
+
+def triggers() -> list[Trigger]:
+    """Every reader of every table: the one rule from which trigger maps follow."""
+    return [
+        Trigger(one.table, processor, one.relation)
+        for processor in processors_in_order()
+        for one in processor.inputs
+        if one.relation is not Relation.REFERENCE
+    ]

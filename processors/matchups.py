@@ -94,11 +94,12 @@ def best(session: Session, slate: date) -> list[Matchup]:
 
 
 def _reasons(row: Mapping[str, Any]) -> Iterator[str]:
+    opponent = row["opponent"].lstrip("@")
     if row["zone_edge"] is not None and row["zone_edge"] >= _WEAK:
         zone = _ZONES[row["zone"]]
-        yield f"{row['zone_rate']:.0f} % {zone} shots, {row['opponent'].lstrip('@')} allows {row['zone_edge']:+.1f} there"
+        yield f"{row['zone_rate']:.0f} % {zone} shots, {opponent} allows {row['zone_edge']:+.1f} points of % there"
     elif row["shot_zone_mismatch_score"] >= _WEAK:
-        yield f"shots fall where {row['opponent'].lstrip('@')} is weak ({row['shot_zone_mismatch_score']:+.1f})"
+        yield f"shots fall where {opponent} is weak ({row['shot_zone_mismatch_score']:+.1f})"
     if row["pace_score"] >= _FAST:
         yield f"faster game ({row['pace_score']:+.1f})"
     if (row["usage_spike_score"] or 0) >= _FAST:

@@ -45,6 +45,8 @@ def load(session: Session, folder: Path, output: str) -> None:
     if loaded.absent:
         names = ", ".join(table.name for table in loaded.absent)
         messages.note(f"not in the folder, and left as they are: {names}", quiet=session.quiet)
+    for finding in loaded.odd:
+        messages.warn(str(finding))
     for name in loaded.ignored:
         messages.warn(f"{name} is no raw table and was passed over")
     messages.hint("nbactl data tables lists what is there", quiet=session.quiet)

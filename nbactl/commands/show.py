@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from processors.reading import Selection, read
 from nbactl.params import dates_option, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
 from nbactl.session import Session
+from processors.reading import Selection, read
 from shared.clock import DateRange
 from shared.warehouse.connect import connect
 

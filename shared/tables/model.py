@@ -61,7 +61,9 @@ class Table:
         partition: the DATE column that tables are replaced and pruned by; None for small static tables.
         cluster: BigQuery clustering.
         content: the rows of a static table, which ships with the code.
-        accepts: what to say of a loaded row that breaks a rule, and the rule as a DuckDB condition.
+        accepts: what to say of rows that break a rule, and the rule; such rows are not loaded. Files are read by
+            DuckDB whatever the warehouse is, so rules are DuckDB conditions.
+        expects: the same for rows that are merely odd: they are loaded, and reported.
     """
 
     dataset: str
@@ -73,6 +75,7 @@ class Table:
     cluster: tuple[str, ...] = ()
     content: tuple[tuple[object, ...], ...] = ()
     accepts: tuple[tuple[str, str], ...] = ()
+    expects: tuple[tuple[str, str], ...] = ()
 
     @property
     def id(self) -> str:

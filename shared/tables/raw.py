@@ -5,10 +5,61 @@ from __future__ import annotations
 from shared.tables import team_locations
 from shared.tables.model import BOOL, DATE, FLOAT64, INT64, INTS, STRING, TIMESTAMP, Table, nullable, required
 
+_TEAMS = ", ".join(f"'{team}'" for team, *_ in team_locations.TEAM_LOCATIONS)
 _GAME_ID = (
-    "game_id is not YYYYMMDD_AWAY_HOME of its game_date",
-    r"regexp_matches(game_id, '^\d{8}_[A-Z]{3}_[A-Z]{3}$') AND substr(game_id, 1, 8) = strftime(game_date, '%Y%m%d')",
+    "game_id must be YYYYMMDD_AWAY_HOME, with the date of game_date",
+    r"regexp_full_match(game_id, '\d{8}_[A-Z]{3}_[A-Z]{3}') AND substr(game_id, 1, 8) = strftime(game_date, '%Y%m%d')",
 )
+_GAME_TEAMS = (
+    "game_id names a team that the league does not have",
+    f"substr(game_id, 10, 3) IN ({_TEAMS}) AND substr(game_id, 14, 3) IN ({_TEAMS})",
+)
+_TEAM = (
+    "team_abbr must be one of the two teams in game_id",
+    "team_abbr IN (substr(game_id, 10, 3), substr(game_id, 14, 3))",
+)
+_NBA_GAME_ID = (
+    "nba_game_id must be ten digits, 00 first, such as 0022400561",
+    r"regexp_full_match(nba_game_id, '00[1-6]\d{7}')",
+)
+_LOOKUP = (
+    "player_lookup must hold lower-case letters and digits only, such as kellyoubrejr",
+    "regexp_full_match(player_lookup, '[a-z0-9]+')",
+)
+_MINUTES = (
+    "minutes must be MM:SS or MM, or empty for who did not play",
+    r"regexp_full_match(minutes, '\d{1,3}(:[0-5]\d)?|DNP')",
+)
+
+
+def _never_negative(*names: str) -> tuple[str, str]:
+    return "a count is below zero", " AND ".join(f"coalesce({name} >= 0, true)" for name in names)
+
+
+def _within(*pairs: tuple[str, str]) -> tuple[str, str]:
+    return "more shots made than attempted", " AND ".join(f"coalesce({made} <= {of}, true)" for made, of in pairs)
+
+
+_BOX_COUNTS = (
+    "points",
+    "field_goals_made",
+    "three_pointers_made",
+    "free_throws_made",
+    "offensive_rebounds",
+    "defensive_rebounds",
+    "assists",
+    "steals",
+    "blocks",
+    "turnovers",
+    "personal_fouls",
+)
+_BOX_SHOTS = (
+    ("field_goals_made", "field_goals_attempted"),
+    ("three_pointers_made", "three_pointers_attempted"),
+    ("free_throws_made", "free_throws_attempted"),
+)
+_BOX_RULES = (_GAME_ID, _GAME_TEAMS, _TEAM, _LOOKUP, _MINUTES, _never_negative(*_BOX_COUNTS), _within(*_BOX_SHOTS))
+_FOULS = ("more than six personal fouls", "coalesce(personal_fouls <= 6, true)")
 
 SCHEDULE = Table(
     dataset="nba_raw",
@@ -17,7 +68,23 @@ SCHEDULE = Table(
     key=("game_id",),
     partition="game_date",
     cluster=("season_year", "home_team_abbr", "away_team_abbr"),
-    accepts=(_GAME_ID,),
+    accepts=(
+        _GAME_ID,
+        _GAME_TEAMS,
+        _NBA_GAME_ID,
+        (
+            "game_id must name the away team first, then the home team",
+            "substr(game_id, 10) = away_team_abbr || '_' || home_team_abbr",
+        ),
+        ("game_status must be 1, 2, 3 or 4", "game_status BETWEEN 1 AND 4"),
+        ("season_year must be the first calendar year of the season", "year(game_date) - season_year IN (0, 1)"),
+    ),
+    expects=(
+        (
+            "a final game without both scores, or with equal ones",
+            "game_status != 3 OR coalesce(home_team_score != away_team_score, false)",
+        ),
+    ),
     columns=(
         required("game_id", STRING),
         required("nba_game_id", STRING),
@@ -43,7 +110,11 @@ PLAYER_BOX = Table(
     key=("game_id", "player_lookup"),
     partition="game_date",
     cluster=("season_year", "team_abbr", "player_lookup"),
-    accepts=(_GAME_ID,),
+    accepts=(
+        *_BOX_RULES,
+        ("player_status must be active, dnp or inactive", "player_status IN ('active', 'dnp', 'inactive')"),
+    ),
+    expects=(_FOULS,),
     columns=(
         required("game_id", STRING),
         nullable("nba_game_id", STRING),
@@ -83,7 +154,8 @@ FALLBACK_BOX = Table(
     key=("game_id", "player_lookup"),
     partition="game_date",
     cluster=("player_lookup", "team_abbr"),
-    accepts=(_GAME_ID,),
+    accepts=_BOX_RULES,
+    expects=(_FOULS,),
     columns=(
         required("game_id", STRING),
         required("game_date", DATE),
@@ -118,7 +190,25 @@ TEAM_BOX = Table(
     key=("game_id", "team_abbr"),
     partition="game_date",
     cluster=("team_abbr", "season_year"),
-    accepts=(_GAME_ID,),
+    accepts=(
+        _GAME_ID,
+        _GAME_TEAMS,
+        _TEAM,
+        _NBA_GAME_ID,
+        _MINUTES,
+        _never_negative("points", "fg_made", "three_pt_made", "ft_made", "assists", "turnovers"),
+        _within(("fg_made", "fg_attempted"), ("three_pt_made", "three_pt_attempted"), ("ft_made", "ft_attempted")),
+        (
+            "is_home must say whether team_abbr is the second team of game_id",
+            "is_home = (team_abbr = substr(game_id, 14, 3))",
+        ),
+    ),
+    expects=(
+        (
+            "points are not those of the shots made",
+            "points = 2 * (fg_made - three_pt_made) + 3 * three_pt_made + ft_made",
+        ),
+    ),
     columns=(
         required("game_id", STRING),
         required("nba_game_id", STRING),
@@ -153,7 +243,26 @@ PLAY_BY_PLAY = Table(
     key=("game_id", "event_sequence"),
     partition="game_date",
     cluster=("game_id", "event_type"),
-    accepts=(_GAME_ID,),
+    accepts=(
+        _GAME_ID,
+        _GAME_TEAMS,
+        ("period must be 1 or more", "period >= 1"),
+        ("clock_seconds_remaining must be 0 to 720", "clock_seconds_remaining BETWEEN 0 AND 720"),
+        (
+            "a shot or free throw must say whether it was made",
+            "event_type NOT IN ('2pt', '3pt', 'freethrow') OR shot_made IS NOT NULL",
+        ),
+    ),
+    expects=(
+        (
+            "shot_value disagrees with event_type, which decides",
+            "coalesce(event_type NOT IN ('2pt', '3pt') OR shot_value::VARCHAR || 'pt' = event_type, true)",
+        ),
+        (
+            "a field goal attempt without coordinates, whose zone is unknown",
+            "event_type NOT IN ('2pt', '3pt') OR (x_ft IS NOT NULL AND y_ft IS NOT NULL)",
+        ),
+    ),
     columns=(
         required("game_id", STRING),
         required("nba_game_id", STRING),
@@ -224,7 +333,16 @@ INJURY_REPORT = Table(
     key=("game_id", "player_lookup", "report_date", "report_hour"),
     partition="report_date",
     cluster=("game_id", "player_lookup"),
-    accepts=(_GAME_ID,),
+    accepts=(
+        _GAME_ID,
+        _GAME_TEAMS,
+        _TEAM,
+        ("report_hour must be 0 to 23", "report_hour BETWEEN 0 AND 23"),
+        (
+            "injury_status must be out, doubtful, questionable, probable or available",
+            "injury_status IN ('out', 'doubtful', 'questionable', 'probable', 'available')",
+        ),
+    ),
     columns=(
         required("report_date", DATE, "ET day of the report"),
         required("report_hour", INT64, "ET hour 0-23"),
@@ -249,7 +367,8 @@ POINTS_PROPS = Table(
     key=("game_id", "player_lookup", "bookmaker", "snapshot_timestamp", "points_line"),
     partition="game_date",
     cluster=("player_lookup", "bookmaker"),
-    accepts=(_GAME_ID,),
+    accepts=(_GAME_ID, _GAME_TEAMS, _LOOKUP),
+    expects=(("a points line outside 0.5 to 60", "points_line BETWEEN 0.5 AND 60"),),
     columns=(
         required("game_id", STRING),
         required("game_date", DATE),
@@ -272,7 +391,11 @@ GAME_LINES = Table(
     key=("game_id", "bookmaker", "market", "outcome", "snapshot_timestamp"),
     partition="game_date",
     cluster=("game_id", "market"),
-    accepts=(_GAME_ID,),
+    accepts=(
+        _GAME_ID,
+        _GAME_TEAMS,
+        ("market must be spreads or totals", "market IN ('spreads', 'totals')"),
+    ),
     columns=(
         required("game_id", STRING),
         required("game_date", DATE),

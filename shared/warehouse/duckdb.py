@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,8 @@ class DuckDBSession:
         """
         loaded = raw_files.stage(self._connection, folder, tables)
         with self._transaction():
-            for staged in loaded.staged:
-                raw_files.replace(self._connection, staged)
-        return loaded
+            odd = raw_files.replace(self._connection, loaded)
+        return replace(loaded, odd=loaded.odd + odd)
 
     def create(self, tables: Iterable[Table]) -> None:
         """Create the tables that are missing.
