@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        "quickstart": ("nbactl.commands.quickstart", "Compute the next slate and print its best match-ups."),
         "data": ("nbactl.commands.data", "Load raw tables, and list what is there."),
         "run-analytics": (
             "nbactl.commands.run:analytics",

@@ -10,6 +10,8 @@ from operator import itemgetter
 
 from processors.statements import compose
 from shared.clock import DateRange
+from shared.errors import PreconditionFailed
+from shared.tables.raw import SCHEDULE
 from shared.warehouse.base import Session
 
 
@@ -85,3 +87,16 @@ def spans(dates: list[date], *, gap: int = 30) -> list[DateRange]:
     groups = groupby(zip(cuts, dates, strict=False), key=itemgetter(0))
     parts = [[day for _, day in group] for _, group in groups]
     return [DateRange(part[0], part[-1]) for part in parts if part]
+
+
+def nearest_slate(session: Session, day: date) -> date:
+    """The first slate on or after a day, or the last one that the schedule knows.
+
+    Raises:
+        PreconditionFailed: the schedule is empty.
+    """
+    (size,) = session.sizes([SCHEDULE])
+    if size.first is None or size.last is None:
+        raise PreconditionFailed("the schedule is empty", hint="nbactl data load DIR, or nbactl data sample")
+    slates = read(session, DateRange(size.first, size.last)).slates(DateRange(size.first, size.last))
+    return next((slate for slate in slates if slate >= day), slates[-1])

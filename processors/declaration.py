@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 from shared.tables.model import STRING, STRINGS, TIMESTAMP, Column, Table, required
 
@@ -94,12 +95,12 @@ class Processor:
         level: phase and order within it, as `3.2`.
         dated: what an output date means.
         output: the table.
+        sql: file with its GoogleSQL.
         inputs: every table that the SQL reads.
         expected: GoogleSQL of one row per expected row, columns `date` and `id`.
         identity: GoogleSQL that gives the `id` of an output row.
         issues: soft checks.
         checks: hard checks.
-        package: Python package that holds the SQL, as `analytics`.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Processor:
     level: str
     dated: Dated
     output: Table
+    sql: Path
     inputs: tuple[Input, ...]
     expected: str
     identity: str

@@ -97,12 +97,12 @@ def _reasons(row: Mapping[str, Any]) -> Iterator[str]:
     opponent = row["opponent"].lstrip("@")
     if row["zone_edge"] is not None and row["zone_edge"] >= _WEAK:
         zone = _ZONES[row["zone"]]
-        yield f"{row['zone_rate']:.0f} % {zone} shots, {opponent} allows {row['zone_edge']:+.1f} points of % there"
+        yield f"{zone} {row['zone_rate']:.0f} %, {opponent} allows {row['zone_edge']:+.1f}"
     elif row["shot_zone_mismatch_score"] >= _WEAK:
-        yield f"shots fall where {opponent} is weak ({row['shot_zone_mismatch_score']:+.1f})"
+        yield f"shots where {opponent} is weak {row['shot_zone_mismatch_score']:+.1f}"
     if row["pace_score"] >= _FAST:
-        yield f"faster game ({row['pace_score']:+.1f})"
+        yield f"pace {row['pace_score']:+.1f}"
     if (row["usage_spike_score"] or 0) >= _FAST:
         out = row["stars_out"] or 0
-        yield f"more usage ({row['usage_spike_score']:+.1f}{f', {out} star out' if out else ''})"
+        yield f"usage {row['usage_spike_score']:+.1f}{f' ({out} star out)' if out else ''}"
     yield "rested" if row["fatigue_score"] >= _FRESH else f"freshness {row['fatigue_score']:.0f}"

@@ -56,8 +56,7 @@ def compose(text: str, **results: str) -> str:
 
 def source(processor: Processor) -> str:
     """The processor's own SQL."""
-    folder = "analytics" if processor.phase == 3 else "precompute"  # noqa: PLR2004 -- the phases have these names
-    return (_HERE / folder / f"{processor.output.name}.sql").read_text(encoding="utf-8")
+    return processor.sql.read_text(encoding="utf-8")
 
 
 def candidate(processor: Processor) -> str:

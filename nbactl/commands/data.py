@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
-from nbactl.params import output_option
+from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
+from nbactl.render.progress import progress
 from nbactl.render.tables import Column, write
 from nbactl.session import Session
 from processors import runner
+from processors import sample as league
+from processors.sample.calendar import WEEKS
+from shared import clock
+from shared.errors import PreconditionFailed, UsageError
 from shared.tables.raw import RAW_TABLES
+from shared.warehouse.base import TableSize
 from shared.warehouse.connect import connect
+from shared.warehouse.raw_files import Loaded
 
 LOADED = (Column("table"), Column("rows"), Column("dates"))
 SIZES = tuple(map(Column, ("table", "rows", "dates", "first", "last", "bytes")))
@@ -37,8 +47,7 @@ def load(session: Session, folder: Path, output: str) -> None:
     warehouse = connect(session.settings.warehouse)
     with warehouse.writing(runner.all_tables()) as opened:
         loaded = opened.load(folder, RAW_TABLES)
-    rows = ({"table": one.table.id, "rows": one.rows, "dates": one.dates} for one in loaded.staged)
-    write(rows, LOADED, output)
+    _write_loaded(loaded, output)
     for one in loaded.staged:
         if one.absent:
             messages.note(f"{one.table.name} has no {', '.join(one.absent)}: read as unknown", quiet=session.quiet)
@@ -53,6 +62,78 @@ def load(session: Session, folder: Path, output: str) -> None:
 
 
 @command.command()
+@click.option(
+    "--weeks",
+    type=click.IntRange(2, WEEKS),
+    metavar="N",
+    help="The first N weeks of a season; the last one is to come.  [default: 8]",
+)
+@click.option(
+    "--seasons",
+    type=click.IntRange(1, 20),
+    metavar="N",
+    help="N whole seasons, October to April, instead; the last week of the newest is to come.",
+)
+@click.option("--seed", default=1, show_default=True, help="Another number gives another league.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the files into DIR, for nbactl data load, and load nothing.",
+)
+@click.option(
+    "--today", type=EasternDate(), hidden=True, help="The day that the dates are put around, instead of today."
+)
+@output_option
+@click.pass_obj
+def sample(  # noqa: PLR0913 -- one parameter per option
+    session: Session,
+    *,
+    weeks: int | None,
+    seasons: int | None,
+    seed: int,
+    to: Path | None,
+    today: date | None,
+    output: str,
+) -> None:
+    """Make a league to try things on, and load it: real teams, invented players and games.
+
+    The same seed gives the same games on any day; today is the first day of the week to come, so that there are
+    games tonight. Needs no network, and a warehouse without raw rows.
+
+    Example: nbactl data sample --warehouse duckdb:///sample.duckdb
+    """
+    if weeks and seasons:
+        raise UsageError("--weeks excludes --seasons", hint=f"--seasons {seasons}")
+    weeks = None if seasons else weeks or 8
+
+    def make(folder: Path) -> league.SampleSummary:
+        day = today or clock.today()
+        with progress(league.steps(weeks, seasons), quiet=session.quiet) as step:
+            return league.make(folder, weeks=weeks, seasons=seasons, seed=seed, today=day, watch=step)
+
+    if to:
+        _refuse_used_folder(to)
+        made = make(to)
+        write(({"table": f"nba_raw.{name}", "rows": rows} for name, rows in made.rows.items()), LOADED[:2], output)
+        next_command = f"nbactl data load {to}"
+    else:
+        warehouse = connect(session.settings.warehouse)
+        with warehouse.writing(runner.all_tables()) as opened, TemporaryDirectory() as folder:
+            _refuse_mixture(opened.sizes(RAW_TABLES), warehouse.url)
+            made = make(Path(folder))
+            loaded = opened.load(Path(folder), RAW_TABLES)
+        # what the check of the files finds odd is there on purpose
+        _write_loaded(loaded, output)
+        next_command = f"nbactl run-precompute --date {made.tonight}"
+    chosen = f" --warehouse {session.warehouse}" if session.warehouse else ""
+    messages.note(
+        f"played from {made.first} to {made.last}; on {made.tonight}: {', '.join(made.slate)}", quiet=session.quiet
+    )
+    messages.hint(next_command + chosen, quiet=session.quiet)
+
+
+@command.command()
 @output_option
 @click.pass_obj
 def tables(session: Session, output: str) -> None:
@@ -60,3 +141,35 @@ def tables(session: Session, output: str) -> None:
     with connect(session.settings.warehouse).reading() as opened:
         sizes = opened.sizes(runner.all_tables())
     write(map(asdict, sizes), SIZES, output)
+
+
+def _write_loaded(loaded: Loaded, output: str) -> None:
+    rows = ({"table": one.table.id, "rows": one.rows, "dates": one.dates} for one in loaded.staged)
+    write(rows, LOADED, output)
+
+
+def _refuse_mixture(sizes: Iterable[TableSize], url: str) -> None:
+    """Keep sample rows away from others.
+
+    Raises:
+        PreconditionFailed: there are raw rows.
+    """
+    used = next((size for size in sizes if size.rows), None)
+    if used:
+        raise PreconditionFailed(
+            f"{url} holds raw rows already",
+            why=f"{used.table} has {used.rows} of them, and sample rows among them could not be told apart",
+            hint="nbactl data sample --warehouse duckdb:///sample.duckdb",
+        )
+
+
+def _refuse_used_folder(folder: Path) -> None:
+    """Write into a new or empty folder only.
+
+    Raises:
+        PreconditionFailed: something is there.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise PreconditionFailed(
+            f"{folder} is in use", why="sample files among others could not be told apart", hint="name a new folder"
+        )

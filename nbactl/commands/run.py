@@ -22,11 +22,9 @@ SUMMARY = (
     Column("processor"),
     Column("status"),
     Column("dates"),
-    Column("first"),
-    Column("last"),
     Column("rows"),
     Column("expected"),
-    Column("quality"),
+    Column("quality", "high/medium/low"),
     Column("seconds", digits=2),
 )
 RECORDS = tuple(

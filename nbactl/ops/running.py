@@ -82,10 +82,10 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
         yield {
             "processor": processor.name,
             "status": str(status),
-            **_ends([one.date for one in ones]),
+            "dates": _span([one.date for one in ones]),
             "rows": sum(one.rows for one in ones),
             "expected": sum(one.expected for one in ones),
-            "quality": f"{high} high, {medium} medium, {low} low",
+            "quality": f"{high}/{medium}/{low}",
             "seconds": sum({one.seconds for one in ones}),
         }
 
@@ -142,6 +142,10 @@ def _never_computed(session: Session, dates: list[date], chosen: tuple[Processor
     made = [one.output.name for one in chosen if one.dated is Dated.RESULTS]
     known = ledger.latest(session, dates)
     return [day for day in dates if any((name, day) not in known for name in made)]
+
+
+def _span(dates: Sequence[date]) -> str:
+    return str(dates[0]) if len(dates) == 1 else f"{min(dates)}..{max(dates)} ({len(dates)})"
 
 
 def _ends(dates: Sequence[date]) -> dict[str, object]:
