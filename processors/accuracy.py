@@ -247,8 +247,10 @@ def _regular(theirs: Row, ours: Row | None) -> bool:
 
 
 def _on_court(theirs: Row, ours: Row | None) -> bool:
-    # whoever had no possession has no usage: its denominator is zero
-    return _played(theirs, ours) and bool(theirs["poss"])
+    # a ratio compares where its denominator is above zero; who had no play, and no possession that we saw, has 0 / 0
+    plays = ours is None or ours["fg_attempts"] + ours["turnovers"]
+    known = ours is not None and ours["usage_rate_on_court"] is not None
+    return _played(theirs, ours) and bool(theirs["poss"]) and bool(known or plays)
 
 
 def _attempted(theirs: Row, ours: Row | None) -> bool:

@@ -1,18 +1,115 @@
 -- Each player's plays, and his team's chances (possessions and offensive rebounds) while he was on court.
 -- uses: plays, box_players
-WITH on_court_games AS (
+WITH on_court_teams AS (
+  SELECT DISTINCT game_id, team_abbr, player_id
+  FROM box_players
+),
+on_court_gaps AS (
   SELECT game_id
   FROM plays
   WHERE event_type <> 'substitution'
   GROUP BY game_id
-  HAVING 2 * COUNTIF(players_on_court IS NOT NULL) >= COUNT(*)
+  -- a game without any line-up stays so: its source gives none
+  HAVING COUNT(players_on_court) BETWEEN 1 AND COUNT(*) - 1
+),
+-- a spell lasts from one substitution of a team to its next: the same five are on court
+on_court_spells AS (
+  SELECT
+    e.game_id, t.team_abbr, e.play_number,
+    e.event_type <> 'substitution' AND e.players_on_court IS NULL AS is_gap,
+    IF(e.event_type = 'substitution' AND e.team_abbr = t.team_abbr, e.player_1_id, NULL) AS changed_id,
+    CASE
+      -- in the middle of substitutions a line-up may hold more or fewer than five of a team
+      WHEN e.event_type = 'substitution' THEN NULL
+      WHEN e.players_on_court IS NOT NULL THEN e.players_on_court
+      -- nobody on the bench has a part in these
+      WHEN
+        e.event_type IN ('2pt', '3pt', 'rebound', 'turnover')
+        OR (e.event_type = 'foul' AND e.sub_type NOT LIKE '%technical%')
+        THEN [e.player_1_id, e.player_2_id]
+    END AS seen_ids,
+    COUNTIF(e.event_type = 'substitution' AND e.team_abbr = t.team_abbr) OVER (
+      PARTITION BY e.game_id, t.team_abbr ORDER BY e.play_number
+    ) AS spell
+  FROM on_court_gaps AS g
+  JOIN plays AS e ON e.game_id = g.game_id
+  JOIN (SELECT DISTINCT game_id, team_abbr FROM on_court_teams) AS t ON t.game_id = e.game_id
+),
+on_court_sightings AS (
+  SELECT DISTINCT s.game_id, s.team_abbr, s.spell, t.player_id
+  FROM on_court_spells AS s
+  CROSS JOIN UNNEST(s.seen_ids) AS seen_id
+  JOIN on_court_teams AS t
+    ON t.game_id = s.game_id AND t.team_abbr = s.team_abbr AND t.player_id = seen_id
+),
+-- five who are seen in a spell are its line-up, whatever the substitutions say: sources name wrong players there
+on_court_sure AS (
+  SELECT game_id, team_abbr, spell, ARRAY_AGG(player_id) AS player_ids
+  FROM on_court_sightings
+  GROUP BY game_id, team_abbr, spell
+  HAVING COUNT(*) = 5
+),
+on_court_nearest AS (
+  SELECT s.game_id, s.team_abbr, s.spell, f.spell AS sure_spell, f.player_ids
+  FROM (SELECT DISTINCT game_id, team_abbr, spell FROM on_court_spells WHERE is_gap) AS s
+  JOIN on_court_sure AS f ON f.game_id = s.game_id AND f.team_abbr = s.team_abbr
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY s.game_id, s.team_abbr, s.spell ORDER BY ABS(f.spell - s.spell), f.spell
+  ) = 1
+),
+on_court_fives AS (
+  SELECT game_id, team_abbr, spell, player_id
+  FROM (
+    SELECT game_id, team_abbr, spell, player_id, 1 AS changes
+    FROM on_court_nearest
+    CROSS JOIN UNNEST(player_ids) AS player_id
+    UNION ALL
+    -- each substitution between the two spells takes its player off court or puts him there
+    SELECT n.game_id, n.team_abbr, n.spell, s.changed_id AS player_id, 1 AS changes
+    FROM on_court_nearest AS n
+    JOIN on_court_spells AS s
+      ON s.game_id = n.game_id AND s.team_abbr = n.team_abbr
+      AND s.spell > LEAST(n.spell, n.sure_spell) AND s.spell <= GREATEST(n.spell, n.sure_spell)
+    WHERE s.changed_id IS NOT NULL
+    UNION ALL
+    SELECT game_id, team_abbr, spell, player_id, 0 AS changes
+    FROM on_court_sightings
+  )
+  GROUP BY game_id, team_abbr, spell, player_id
+  HAVING MOD(SUM(changes), 2) = 1 OR MIN(changes) = 0
+  QUALIFY COUNT(*) OVER (PARTITION BY game_id, team_abbr, spell) = 5
+),
+-- of both teams, or of the one whose five are certain
+on_court_filled AS (
+  SELECT s.game_id, s.play_number, ARRAY_AGG(f.player_id ORDER BY f.player_id) AS players_on_court
+  FROM on_court_spells AS s
+  JOIN on_court_fives AS f
+    ON f.game_id = s.game_id AND f.team_abbr = s.team_abbr AND f.spell = s.spell
+  WHERE s.is_gap
+  GROUP BY s.game_id, s.play_number
+),
+on_court_events AS (
+  SELECT
+    e.game_id, e.period, e.possession, e.play_number, e.event_type, e.sub_type, e.team_abbr,
+    e.clock_seconds_remaining, e.clock_runs_after, e.ends_for, e.offensive_rebound,
+    COALESCE(e.players_on_court, f.players_on_court) AS players_on_court
+  FROM plays AS e
+  LEFT JOIN on_court_filled AS f ON f.game_id = e.game_id AND f.play_number = e.play_number
+),
+on_court_games AS (
+  SELECT game_id
+  FROM on_court_events
+  WHERE event_type <> 'substitution'
+  GROUP BY game_id
+  HAVING 2 * COUNT(players_on_court) >= COUNT(*)
 ),
 on_court_rows AS (
   SELECT
     game_id, period, possession, play_number, event_type, sub_type, team_abbr, clock_seconds_remaining,
     clock_runs_after, ends_for, offensive_rebound,
     TO_JSON_STRING(players_on_court) AS lineup
-  FROM plays
+  FROM on_court_events
   WHERE players_on_court IS NOT NULL
 ),
 on_court_lineups AS (
@@ -85,10 +182,9 @@ on_court_weights AS (
 on_court_members AS (
   SELECT l.game_id, l.lineup_number, b.team_abbr, b.player_id
   FROM on_court_lineups AS l
-  JOIN plays AS e ON e.game_id = l.game_id AND e.play_number = l.lineup_number
+  JOIN on_court_events AS e ON e.game_id = l.game_id AND e.play_number = l.lineup_number
   CROSS JOIN UNNEST(e.players_on_court) AS member
-  JOIN (SELECT DISTINCT game_id, player_id, team_abbr FROM box_players) AS b
-    ON b.game_id = l.game_id AND b.player_id = member
+  JOIN on_court_teams AS b ON b.game_id = l.game_id AND b.player_id = member
 ),
 on_court_present AS (
   SELECT m.game_id, m.player_id, w.chances

@@ -3,7 +3,9 @@ WITH plays_loaded AS (
   SELECT
     game_id, game_date, event_sequence, period, clock_seconds_remaining, event_type,
     COALESCE(sub_type, '') AS sub_type, team_abbr, player_1_id, player_1_lookup, player_2_id, player_2_lookup,
-    COALESCE(shot_made, FALSE) AS shot_made, x_ft, y_ft, ft_number, ft_total, players_on_court,
+    COALESCE(shot_made, FALSE) AS shot_made, x_ft, y_ft, ft_number, ft_total,
+    -- BigQuery stores an unknown array as an empty one
+    IF(ARRAY_LENGTH(players_on_court) > 0, players_on_court, NULL) AS players_on_court,
     CASE team_abbr
       WHEN SUBSTR(game_id, 10, 3) THEN SUBSTR(game_id, 14, 3)
       WHEN SUBSTR(game_id, 14, 3) THEN SUBSTR(game_id, 10, 3)
