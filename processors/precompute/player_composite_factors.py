@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from processors.declaration import Check, Dated, Input, Issue, Processor, Relation, output
 from shared.tables.model import BOOL, DATE, FLOAT64, INT64, STRING, STRINGS, nullable, required
 
@@ -13,40 +15,63 @@ TABLE = output(
     partition="game_date",
     cluster=("player_lookup",),
     columns=(
-        required("player_lookup", STRING),
-        nullable("player_id", INT64, "u"),
-        required("game_date", DATE, "D"),
-        required("game_id", STRING, "u"),
-        required("team_abbr", STRING, "u"),
-        required("opponent_team_abbr", STRING, "u"),
-        nullable("fatigue_score", FLOAT64, "3.1; 100 = fresh", "0-100"),
-        nullable("shot_zone_mismatch_score", FLOAT64, "3.2; positive = favourable to the scorer", "-10..10"),
+        required(
+            "player_lookup",
+            STRING,
+            "player's key: name in lower case, accents folded, only a-z and 0-9, suffix kept (kellyoubrejr)",
+        ),
+        nullable("player_id", INT64, "NBA player id, newest known; NULL if none is"),
+        required("game_date", DATE, "the slate: day of the game; only games before it count"),
+        required("game_id", STRING, "YYYYMMDD_AWAY_HOME, date of the scheduled tip in New York"),
+        required("team_abbr", STRING, "his team on the slate"),
+        required("opponent_team_abbr", STRING, "the team he meets on the slate"),
+        nullable(
+            "fatigue_score",
+            FLOAT64,
+            "100 = fresh; recent games, minutes and back-to-backs lower it, 2+ days of rest add 5; NULL if a team game of 14 days is not processed",
+            "0-100",
+        ),
+        nullable(
+            "shot_zone_mismatch_score",
+            FLOAT64,
+            "opponent's vs-league value in his main zone x min(rate / 50, 1), balanced: by his rates; x 1.2 beyond 5; positive = good for him",
+            "-10..10",
+        ),
         nullable(
             "pace_score",
             FLOAT64,
-            "clamp(u.pace_differential / 2, -3, 3); positive = faster than usual; NULL if the input is",
+            "pace_differential / 2, held to -3..3; positive = faster than his team is used to; NULL if pace_differential is NULL",
             "-3..3",
         ),
-        nullable("usage_spike_score", FLOAT64, "3.3; positive = more usage than usual", "-3..3"),
+        nullable(
+            "usage_spike_score",
+            FLOAT64,
+            "0.3 x (projected - last-7-games usage rate), a rise x 1.15 with one star out, x 1.3 with more; positive = more usage; NULL if either is NULL",
+            "-3..3",
+        ),
         nullable(
             "total_composite_adjustment",
             FLOAT64,
-            "(fatigue_score - 100)/20 + zone + pace + usage scores; NULL if any of the four is NULL; range -21..16",
-            "pts-like",
+            "(fatigue_score - 100) / 20 + the three other scores; positive = favourable; NULL if any of the four is NULL",
+            "-21..16",
         ),
-        required("factors_known", INT64, "number of non-NULL scores", "0-4"),
+        required("factors_known", INT64, "how many of the four scores are known", "0-4"),
         nullable(
             "missing_inputs",
             STRINGS,
-            "sorted names: days_rest, projected_usage_rate, avg_usage_rate_last_7_games, pace_differential, player_shot_zone, team_defense_zone, star_teammates_out",
+            "what the scores lacked, sorted: days_rest, player_shot_zone, star_teammates_out, team_defense_zone ...",
         ),
-        required("season_year", INT64, "season of the slate"),
+        required("season_year", INT64, "first calendar year of the season: 2024 = 2024-25"),
         required(
             "missing_games",
             INT64,
-            "final games of the team this season, in the row's window, that were never processed",
+            "final games of his team since his 10th last played game (this season if fewer) that were never processed; 0 = complete",
         ),
-        required("is_production_ready", BOOL, "whether a prediction may rest on the row"),
+        required(
+            "is_production_ready",
+            BOOL,
+            "all four scores (usage may lack without injury report), no missing games, player and team zones ready too",
+        ),
     ),
 )
 
@@ -56,6 +81,7 @@ PROCESSOR = Processor(
     level="4.2",
     dated=Dated.SLATE,
     output=TABLE,
+    sql=Path(__file__).with_suffix(".sql"),
     inputs=(
         Input("upcoming_player_game_context", Relation.SAME_DATE),
         Input("player_shot_zone_analysis", Relation.SAME_DATE),
