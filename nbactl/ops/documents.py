@@ -79,7 +79,7 @@ def _cell(text: str) -> str:
 def _command_pages() -> Iterator[tuple[str, str]]:
     from nbactl.cli import cli
 
-    root = click.Context(cli, info_name="nbactl")
+    root = click.Context(cli, info_name="nbactl", **cli.context_settings)
     index = []
     for name in cli.list_commands(root):
         command = cli.get_command(root, name)

@@ -21,8 +21,8 @@ shooting AS (
     COUNTIF(zone = 'corner_three' AND made) AS corner_three_makes,
     COUNTIF(zone = 'above_break_three') AS above_break_three_attempts,
     COUNTIF(zone = 'above_break_three' AND made) AS above_break_three_makes,
-    COUNTIF(made AND (player_2_id IS NOT NULL OR player_2_lookup IS NOT NULL)) AS assisted_fg_makes,
-    COUNTIF(made AND player_2_id IS NULL AND player_2_lookup IS NULL) AS unassisted_fg_makes
+    COUNTIF(made AND has_helper) AS assisted_fg_makes,
+    COUNTIF(made AND NOT has_helper) AS unassisted_fg_makes
   FROM zone_shots
   GROUP BY game_id, shooter
 ),

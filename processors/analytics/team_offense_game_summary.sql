@@ -13,18 +13,25 @@ WITH shot_counts AS (
     COUNTIF(zone = 'corner_three' AND made) AS corner_three_makes,
     COUNTIF(zone = 'above_break_three') AS above_break_three_attempts,
     COUNTIF(zone = 'above_break_three' AND made) AS above_break_three_makes,
-    COUNTIF(NOT made AND player_2_id IS NOT NULL AND zone IN ('rim', 'paint')) AS paint_blocked,
-    COUNTIF(NOT made AND player_2_id IS NOT NULL AND zone = 'mid_range') AS mid_range_blocked,
-    COUNTIF(NOT made AND player_2_id IS NOT NULL AND zone IN ('corner_three', 'above_break_three')) AS three_blocked
+    COUNTIF(NOT made AND has_helper AND zone IN ('rim', 'paint')) AS paint_blocked,
+    COUNTIF(NOT made AND has_helper AND zone = 'mid_range') AS mid_range_blocked,
+    COUNTIF(NOT made AND has_helper AND zone IN ('corner_three', 'above_break_three')) AS three_blocked
   FROM shots AS s
   INNER JOIN usable_games AS u ON u.game_id = s.game_id
   GROUP BY s.game_id, s.team_abbr
 ),
 gamebooks AS (
-  SELECT game_id, team_abbr, COUNTIF(player_status = 'inactive') AS players_inactive
-  FROM nba_raw.nbac_gamebook_player_stats
-  WHERE game_date BETWEEN @start_date AND @end_date
-  GROUP BY game_id, team_abbr
+  SELECT
+    game_id,
+    COUNTIF(player_status = 'inactive' AND team_abbr = SUBSTR(game_id, 14, 3)) AS home_inactive,
+    COUNTIF(player_status = 'inactive' AND team_abbr = SUBSTR(game_id, 10, 3)) AS away_inactive
+  FROM (
+    SELECT game_id, team_abbr, player_status
+    FROM nba_raw.nbac_gamebook_player_stats
+    WHERE game_date BETWEEN @start_date AND @end_date
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY game_id, COALESCE(player_lookup, player_name) ORDER BY processed_at DESC) = 1
+  )
+  GROUP BY game_id
 ),
 sides AS (
   SELECT
@@ -69,14 +76,14 @@ counted AS (
     d.three_blocked AS three_pt_blocks,
     IF(own.possessions IS NULL OR opp.possessions IS NULL, NULL, CAST(own.possessions AS FLOAT64)) AS own_counted,
     IF(own.possessions IS NULL OR opp.possessions IS NULL, NULL, CAST(opp.possessions AS FLOAT64)) AS opponent_counted,
-    k.players_inactive
+    IF(s.home_game, k.home_inactive, k.away_inactive) AS players_inactive
   FROM sides AS s
   LEFT JOIN usable_games AS u ON u.game_id = s.game_id
   LEFT JOIN shot_counts AS z ON z.game_id = s.game_id AND z.team_abbr = s.team_abbr
   LEFT JOIN shot_counts AS d ON d.game_id = s.game_id AND d.team_abbr = s.opponent_team_abbr
   LEFT JOIN counted_possessions AS own ON own.game_id = u.game_id AND own.team_abbr = s.team_abbr
   LEFT JOIN counted_possessions AS opp ON opp.game_id = u.game_id AND opp.team_abbr = s.opponent_team_abbr
-  LEFT JOIN gamebooks AS k ON k.game_id = s.game_id AND k.team_abbr = s.team_abbr
+  LEFT JOIN gamebooks AS k ON k.game_id = s.game_id
 )
 SELECT
   game_id,

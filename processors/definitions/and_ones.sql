@@ -11,8 +11,8 @@ WHERE f.event_type = 'freethrow'
     WHERE s.game_id = f.game_id
       AND s.period = f.period
       AND s.clock_seconds_remaining = f.clock_seconds_remaining
-      AND s.player_1_id = f.player_1_id
+      AND (s.player_1_id = f.player_1_id OR s.player_1_lookup = f.player_1_lookup)
       AND s.event_type IN ('2pt', '3pt')
       AND s.shot_made
-      AND s.event_sequence < f.event_sequence
+      AND s.play_number < f.play_number
   )

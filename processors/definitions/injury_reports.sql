@@ -9,12 +9,12 @@ WITH injury_reports_seen AS (
     r.player_full_name,
     r.injury_status,
     r.reason,
+    r.confidence_score,
     r.report_date,
     TIMESTAMP(DATETIME(r.report_date, TIME(r.report_hour, 0, 0)), 'America/New_York') AS report_at
   FROM nba_raw.nbac_injury_report AS r
   INNER JOIN cutoffs AS c ON c.game_id = r.game_id
   WHERE r.report_date BETWEEN DATE_SUB(@start_date, INTERVAL 14 DAY) AND @end_date
-    AND COALESCE(r.confidence_score, 1) >= 0.8
     AND TIMESTAMP(DATETIME(r.report_date, TIME(r.report_hour, 0, 0)), 'America/New_York') <= c.cutoff
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY r.game_id, r.player_lookup, r.player_full_name, r.report_date, r.report_hour ORDER BY r.processed_at DESC
@@ -31,4 +31,6 @@ SELECT
   report_date,
   report_at
 FROM injury_reports_seen
+-- what was read badly was not read
+WHERE COALESCE(confidence_score, 1) >= 0.8
 QUALIFY report_at = MAX(report_at) OVER (PARTITION BY game_id, team_abbr)

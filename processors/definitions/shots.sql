@@ -8,6 +8,7 @@ WITH shots_measured AS (
     player_1_lookup,
     player_2_id,
     player_2_lookup,
+    player_2_id IS NOT NULL OR player_2_lookup IS NOT NULL AS has_helper,
     COALESCE(shot_made, FALSE) AS made,
     event_type = '3pt' AS is_three,
     CAST(FLOOR(ABS(x_ft) * 10 + 0.5) AS INT64) AS x_tenths,
@@ -22,6 +23,8 @@ SELECT
   player_1_lookup,
   player_2_id,
   player_2_lookup,
+  -- the assister of a made shot, the blocker of a missed one
+  has_helper,
   made,
   CASE
     WHEN x_tenths IS NULL OR y_tenths IS NULL THEN 'unknown'
