@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
+from nbactl.ops.sampling import fill
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
@@ -107,22 +107,20 @@ def sample(  # noqa: PLR0913 -- one parameter per option
         raise UsageError("--weeks excludes --seasons", hint=f"--seasons {seasons}")
     weeks = None if seasons else weeks or 8
 
-    def make(folder: Path) -> league.SampleSummary:
-        day = today or clock.today()
-        with progress(league.steps(weeks, seasons), quiet=session.quiet) as step:
-            return league.make(folder, weeks=weeks, seasons=seasons, seed=seed, today=day, watch=step)
-
+    day = today or clock.today()
+    showing = progress(league.steps(weeks, seasons), quiet=session.quiet)
     if to:
         _refuse_used_folder(to)
-        made = make(to)
+        with showing as step:
+            made = league.make(to, weeks=weeks, seasons=seasons, seed=seed, today=day, watch=step)
         write(({"table": f"nba_raw.{name}", "rows": rows} for name, rows in made.rows.items()), LOADED[:2], output)
         next_command = f"nbactl data load {to}"
     else:
         warehouse = connect(session.settings.warehouse)
-        with warehouse.writing(runner.all_tables()) as opened, TemporaryDirectory() as folder:
+        with warehouse.writing(runner.all_tables()) as opened:
             _refuse_mixture(opened.sizes(RAW_TABLES), warehouse.url)
-            made = make(Path(folder))
-            loaded = opened.load(Path(folder), RAW_TABLES)
+            with showing as step:
+                made, loaded = fill(opened, weeks=weeks, seasons=seasons, seed=seed, today=day, watch=step)
         # what the check of the files finds odd is there on purpose
         _write_loaded(loaded, output)
         next_command = f"nbactl run-precompute --date {made.tonight}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
 from nbactl.ops import running
+from nbactl.ops.sampling import fill
 from nbactl.render import messages
 from nbactl.render.progress import progress
 from nbactl.render.tables import Column, write
@@ -17,7 +16,6 @@ from processors import calendar, matchups, runner, sample
 from shared import clock
 from shared.clock import DateRange
 from shared.tables.raw import RAW_TABLES
-from shared.warehouse.base import Session as Opened
 from shared.warehouse.connect import connect
 
 SUMMARY = (Column("processor"), Column("status"), Column("dates"), Column("rows"), Column("seconds", digits=2))
@@ -44,7 +42,8 @@ def command(session: Session) -> None:
     with warehouse.writing(runner.all_tables()) as opened:
         if not any(size.rows for size in opened.sizes(RAW_TABLES)):
             messages.note("1. no raw tables yet: making eight weeks of sample data", quiet=session.quiet)
-            _make_sample(opened, quiet=session.quiet)
+            with progress(sample.steps(_WEEKS, None), quiet=session.quiet) as step:
+                fill(opened, weeks=_WEEKS, today=clock.today(), watch=step)
         slate = calendar.nearest_slate(opened, clock.today())
         plan = running.plan_precompute(opened, DateRange(slate, slate), [], allow_incomplete=False)
         messages.note(f"2. computing {plan.resolved}", quiet=session.quiet)
@@ -58,9 +57,3 @@ def command(session: Session) -> None:
     write(map(asdict, best), MATCHUPS)
     if best:
         messages.hint(f'nbactl show ml_feature_store --date {slate} --player "{best[0].player}"', quiet=session.quiet)
-
-
-def _make_sample(opened: Opened, *, quiet: bool) -> None:
-    with TemporaryDirectory() as folder, progress(sample.steps(_WEEKS, None), quiet=quiet) as step:
-        sample.make(Path(folder), weeks=_WEEKS, today=clock.today(), watch=step)
-        opened.load(Path(folder), RAW_TABLES)
