@@ -104,5 +104,9 @@ def _reasons(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"pace {row['pace_score']:+.1f}"
     if (row["usage_spike_score"] or 0) >= _FAST:
         out = row["stars_out"] or 0
-        yield f"usage {row['usage_spike_score']:+.1f}{f' ({out} star out)' if out else ''}"
+        yield f"usage {row['usage_spike_score']:+.1f}{_out(out)}"
     yield "rested" if row["fatigue_score"] >= _FRESH else f"freshness {row['fatigue_score']:.0f}"
+
+
+def _out(stars: int) -> str:
+    return f" ({stars} star{'s' if stars > 1 else ''} out)" if stars else ""
