@@ -18,7 +18,7 @@ from processors import gates, statements
 from processors.calendar import Calendar, spans
 from processors.declaration import Dated, Processor
 from shared.clock import today, utc_now
-from shared.ledger import PROCESSOR_RUNS, Status
+from shared.ledger import COMPLETE, PROCESSOR_RUNS, Status
 from shared.tables.model import Table
 from shared.version import code_version
 from shared.warehouse.base import Exchange, Session
@@ -101,22 +101,26 @@ def run(session: Session, calendar: Calendar, request: Request, watch: Watch) ->
     outcomes: list[Outcome] = []
     for processor in request.processors:
         dates = request.dates(processor)
-        closed = {} if request.allow_incomplete else gates.closed(session, calendar, processor, dates)
+        waiting = {(one.processor.output.name, one.date) for one in outcomes if one.status is Status.NOT_READY}
+        lacking = gates.closed(session, calendar, processor, dates, waiting)
+        closed = {} if request.allow_incomplete else lacking
         outcomes += [_not_ready(processor, day, needs) for day, needs in closed.items()]
         for span in spans([day for day in dates if day not in closed]):
             watch(f"{processor.output.name} {span}", 0)
             wanted = [day for day in dates if span.start <= day <= span.end and day not in closed]
-            outcomes += _compute(session, request, processor, wanted)
+            outcomes += _compute(session, request, processor, wanted, lacking)
         if dates:
             watch(processor.output.name, 1)
     return outcomes
 
 
-def _compute(session: Session, request: Request, processor: Processor, dates: list[date]) -> list[Outcome]:
+def _compute(
+    session: Session, request: Request, processor: Processor, dates: list[date], lacking: Mapping[date, list[str]]
+) -> list[Outcome]:
     started, clock = utc_now(), perf_counter()
     parameters = {"start_date": dates[0], "end_date": dates[-1], "as_of": request.as_of}
     session.stage(statements.candidate(processor), parameters)
-    judged = list(_judge(session, processor, dates, parameters))
+    judged = [_degraded(one, lacking.get(one.date, [])) for one in _judge(session, processor, dates, parameters)]
     run_ids = {one.date: uuid.uuid4().hex for one in judged if one.status.ran}
     stamps = {one.date: _stamps(run_ids[one.date]) for one in judged if one.status.wrote}
     seconds = perf_counter() - clock
@@ -228,6 +232,14 @@ FROM {processor.output.id}
 WHERE {column} BETWEEN @start_date AND @end_date
 GROUP BY {column}"""
     return dict(session.query(text, {"start_date": dates[0], "end_date": dates[-1]}).rows)
+
+
+def _degraded(outcome: Outcome, needs: list[str]) -> Outcome:
+    """What was made on incomplete inputs is nothing to build upon, even if every expected row is there."""
+    if not (needs and outcome.status in COMPLETE):
+        return outcome
+    reason = f"ran on incomplete inputs: {', '.join(needs)}"
+    return replace(outcome, status=Status.DEGRADED, reason_code="inputs_incomplete", reason=reason)
 
 
 def _not_ready(processor: Processor, day: date, needs: list[str]) -> Outcome:

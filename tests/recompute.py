@@ -386,6 +386,7 @@ class World:
     finals: dict[str, list[Row]]
     history: dict[str, list[Row]]
     recent_listings: list[Row]
+    known_ids: dict[str, int]
     processed_games: set[str]
     offense: dict[str, list[Row]]
     defense: dict[str, list[Row]]
@@ -630,6 +631,7 @@ def build_world(slate: date, tables: Mapping[str, Sequence[Row]], as_of: datetim
         finals=by_team(game for game in season_games if game["game_date"] < slate and is_final(game)),
         history=grouped(played, "player_lookup"),
         recent_listings=within(summaries, slate, 30),
+        known_ids=newest_ids(summaries),
         processed_games={row["game_id"] for row in played},
         offense=grouped(
             before(tables.get("team_offense_game_summary", ()), slate, season),
@@ -645,6 +647,12 @@ def build_world(slate: date, tables: Mapping[str, Sequence[Row]], as_of: datetim
         game_lines=game_quotes(raw["odds_api_game_lines"], cutoffs),
         locations=by(raw["team_locations"], "team_abbr"),
     )
+
+
+def newest_ids(summaries: Iterable[Row]) -> dict[str, int]:
+    """The newest id of each player this season: one that is known does not lapse when a source omits it."""
+    oldest_first = reversed(newest_first(summaries))
+    return {row["player_lookup"]: row["player_id"] for row in oldest_first if row["player_id"] is not None}
 
 
 def before(rows: Iterable[Row], slate: date, season: int) -> list[Row]:
@@ -754,11 +762,7 @@ def bounded(line: Line, low: float, high: float) -> tuple[Line, bool]:
 
 def missing_games(finals: Iterable[Row], done: Collection[str], since: date | None) -> list[Row]:
     """Final games not older than `since` (None: all of the season) that an input table does not hold."""
-    return [
-        game
-        for game in finals
-        if game["game_id"] not in done and (since is None or game["game_date"] >= since)
-    ]
+    return [game for game in finals if game["game_id"] not in done and (since is None or game["game_date"] >= since)]
 
 
 def window_start(rows: Sequence[Row], size: int) -> date | None:
@@ -824,10 +828,7 @@ def team_row(world: World, game: Row, team: str) -> Row:
     ]
     row["data_quality_tier"] = ("high", "medium", "low", "low")[len(missing)]
     row["quality_issues"] += missing
-    if any(
-        other["game_date"] < world.slate and other["game_status"] in {1, 2}
-        for other in world.season_games[team]
-    ):
+    if any(other["game_date"] < world.slate and other["game_status"] in {1, 2} for other in world.season_games[team]):
         row["quality_issues"].append("prior_game_not_final")
     return row
 
@@ -1004,7 +1005,9 @@ def player_row(world: World, lookup: str, listings: Sequence[Listing], team_row:
     history = world.history.get(lookup, [])
     row: Row = {
         "player_lookup": lookup,
-        "player_id": next((seen.player_id for seen in listings if seen.player_id is not None), None),
+        "player_id": next(
+            (seen.player_id for seen in listings if seen.player_id is not None), world.known_ids.get(lookup)
+        ),
         "player_full_name": listings[0].name,
         "game_id": team_row["game_id"],
         "game_date": world.slate,
@@ -1140,9 +1143,7 @@ def add_teammates(world: World, roster: Sequence[Row]) -> None:
         mates = [mate for mate in recent if mate is not row]
         known = row["player_status"] is not None
         statuses = Counter(mate["player_status"] for mate in mates)
-        stars_out = sum(
-            mate["player_status"] in OUT_STATUSES and mate["player_lookup"] in stars for mate in mates
-        )
+        stars_out = sum(mate["player_status"] in OUT_STATUSES and mate["player_lookup"] in stars for mate in mates)
         row["star_teammates_out"] = stars_out if known else None
         row["questionable_teammates"] = statuses["questionable"] if known else None
         row["probable_teammates"] = statuses["probable"] if known else None
@@ -1234,9 +1235,7 @@ def team_zone_row(world: World, team: str) -> Row:
         "season_year": world.season,
         "games_in_sample": len(sample),
         "zone_games_in_sample": len(located),
-        "paint_points_allowed_per_game": per_game(
-            (game["points_in_paint_allowed"] for game in located), len(located)
-        ),
+        "paint_points_allowed_per_game": per_game((game["points_in_paint_allowed"] for game in located), len(located)),
         "paint_blocks_per_game": average(located, "blocks_paint"),
         "mid_range_blocks_per_game": average(located, "blocks_mid_range"),
         "three_pt_blocks_per_game": average(located, "blocks_three_pt"),
@@ -1366,9 +1365,7 @@ def shot_count(games: Sequence[Row]) -> Number:
 
 def zone_rates(games: Sequence[Row], zones: Iterable[str], size: int) -> Row:
     shots = shot_count(games)
-    return {
-        f"{zone}_rate_last_{size}": ratio(100 * zone_sum(games, zone, "attempts"), shots) for zone in zones
-    }
+    return {f"{zone}_rate_last_{size}": ratio(100 * zone_sum(games, zone, "attempts"), shots) for zone in zones}
 
 
 def makers(game: Row) -> Number:
@@ -1578,9 +1575,7 @@ def player_averages(history: Sequence[Row]) -> Row:
         "player_usage_rate_season": average(history, "usage_rate"),
         "ts_pct_last_10": true_shooting(ten),
         "efg_pct_last_10": efg(ten),
-        "free_throw_points_share_last_10": pooled(
-            ten, lambda game: game["ft_makes"], lambda game: game["points"]
-        ),
+        "free_throw_points_share_last_10": pooled(ten, lambda game: game["ft_makes"], lambda game: game["points"]),
     }
 
 
@@ -1634,9 +1629,7 @@ def feature_row(sources: Sources) -> Row:
         **copied(sources.composite, "pace_score", "usage_spike_score"),
         **history_features(sources.history, player["opponent_team_abbr"]),
     }
-    features: dict[str, Number] = {
-        name: None if values[name] is None else float(values[name]) for name in FEATURES
-    }
+    features: dict[str, Number] = {name: None if values[name] is None else float(values[name]) for name in FEATURES}
     score = quality_score(features, sources)
     return {
         **{column: player[column] for column in IDENTITY},
@@ -1728,9 +1721,7 @@ def history_features(history: Sequence[Row], opponent: str) -> Row:
         "recent_trend": recent_trend(newest),
         "avg_points_vs_opponent": average(against, "points"),
         "games_vs_opponent": len(against),
-        "ppm_avg_last_10": pooled(
-            history[:10], lambda game: game["points"], lambda game: game["minutes_played"]
-        ),
+        "ppm_avg_last_10": pooled(history[:10], lambda game: game["points"], lambda game: game["minutes_played"]),
         "points_avg_last_3": average(history[:3], "points"),
         "scoring_trend_slope": slope(newest[::-1]) if len(newest) >= 3 else None,
         "usage_rate_last_5": average(history[:5], "usage_rate"),

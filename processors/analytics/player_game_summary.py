@@ -237,10 +237,6 @@ LEFT JOIN player_box AS p ON p.game_id = g.game_id AND p.player_lookup IS NOT NU
         ),
         Issue("usage_over_100", "_raw_usage_rate > 100"),
         Issue(
-            "usage_sum",
-            "COUNTIF(NOT is_dnp AND usage_rate IS NULL) OVER (PARTITION BY game_id, team_abbr) = 0 AND ABS(SUM(usage_rate * minutes_played) OVER (PARTITION BY game_id, team_abbr) / 48 * SAFE_DIVIDE(240, _team_minutes) - 100 * SAFE_DIVIDE(SUM(fg_attempts) OVER (PARTITION BY game_id, team_abbr) + 0.44 * SUM(ft_attempts) OVER (PARTITION BY game_id, team_abbr) + SUM(turnovers) OVER (PARTITION BY game_id, team_abbr), _team_fg_attempts + 0.44 * _team_ft_attempts + _team_turnovers)) > 0.5",
-        ),
-        Issue(
             "usage_missing",
             "COUNTIF(usage_rate IS NOT NULL) OVER (PARTITION BY game_id) < 0.95 * COUNTIF(NOT is_dnp) OVER (PARTITION BY game_id)",
         ),

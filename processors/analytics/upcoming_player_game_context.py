@@ -258,7 +258,7 @@ WHERE t.game_date BETWEEN @start_date AND @end_date
         Issue("no_injury_report", "injury_report_at IS NULL"),
         Issue("no_history", "games_played_season = 0"),
         Issue("missing_games", "missing_games > 0"),
-        Issue("line_out_of_range", "_raw_line IS NOT NULL AND current_points_line IS NULL"),
+        Issue("line_out_of_range", "_line_off"),
         Issue(
             "roster_count",
             "COUNT(*) OVER (PARTITION BY game_id, team_abbr) NOT BETWEEN IF(_team_games > 0, 8, 0) AND 30",

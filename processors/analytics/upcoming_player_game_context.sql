@@ -206,6 +206,6 @@ SELECT
   missing_games,
   missing_14 AS missing_games_last_14_days,
   CASE WHEN games_played >= 10 THEN 'high' WHEN games_played * 3 >= 20 THEN 'medium' ELSE 'low' END AS data_quality_tier,
-  raw_line AS _raw_line,
+  NOT (line_valid AND opening_line BETWEEN 0.5 AND 60) AS _line_off,
   team_games AS _team_games
 FROM joined

@@ -172,10 +172,7 @@ CROSS JOIN UNNEST([home_team_abbr, away_team_abbr]) AS team_abbr
             "spread_asymmetry",
             "MIN(game_spread_source) OVER (PARTITION BY game_id) = MAX(game_spread_source) OVER (PARTITION BY game_id) AND COUNT(game_spread) OVER (PARTITION BY game_id) = 2 AND SUM(game_spread) OVER (PARTITION BY game_id) != 0",
         ),
-        Issue(
-            "line_out_of_range",
-            "(_raw_spread IS NOT NULL AND game_spread IS NULL) OR (_raw_total IS NOT NULL AND game_total IS NULL)",
-        ),
+        Issue("line_out_of_range", "_line_off"),
     ),
     checks=(
         Check(

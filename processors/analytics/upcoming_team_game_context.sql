@@ -104,16 +104,16 @@ lined AS (
     c.games_in_next_7_days,
     c.unfinished,
     DATE_DIFF(c.next_date, l.game_date, DAY) - 1 AS next_game_days_rest,
-    spread.point AS raw_spread,
     IF(ABS(spread.point) <= 40, spread.point, NULL) AS game_spread,
     IF(ABS(spread.opening_point) <= 40, spread.opening_point, NULL) AS opening_spread,
     spread.bookmaker AS spread_bookmaker,
     spread.line_at AS spread_at,
-    total.point AS raw_total,
     IF(total.point BETWEEN 150 AND 300, total.point, NULL) AS game_total,
     IF(total.opening_point BETWEEN 150 AND 300, total.opening_point, NULL) AS opening_total,
     total.bookmaker AS total_bookmaker,
     total.line_at AS total_at,
+    NOT (ABS(spread.point) <= 40 AND ABS(spread.opening_point) <= 40) AS spread_off,
+    NOT (total.point BETWEEN 150 AND 300 AND total.opening_point BETWEEN 150 AND 300) AS total_off,
     r.report_at,
     r.players_out,
     r.players_questionable
@@ -177,7 +177,6 @@ SELECT
     WHEN 1 THEN 'medium'
     ELSE 'low'
   END AS data_quality_tier,
-  raw_spread AS _raw_spread,
-  raw_total AS _raw_total,
+  COALESCE(spread_off, FALSE) OR COALESCE(total_off, FALSE) AS _line_off,
   unfinished AS _unfinished
 FROM lined

@@ -16,8 +16,11 @@ WITH injury_reports_seen AS (
   INNER JOIN cutoffs AS c ON c.game_id = r.game_id
   WHERE r.report_date BETWEEN DATE_SUB(@start_date, INTERVAL 14 DAY) AND @end_date
     AND TIMESTAMP(DATETIME(r.report_date, TIME(r.report_hour, 0, 0)), 'America/New_York') <= c.cutoff
+  -- an unresolved name has no key of its own: its printed name stands in
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY r.game_id, r.player_lookup, r.player_full_name, r.report_date, r.report_hour ORDER BY r.processed_at DESC
+    PARTITION BY
+      r.game_id, r.player_lookup, IF(r.player_lookup IS NULL, r.player_full_name, NULL), r.report_date, r.report_hour
+    ORDER BY r.processed_at DESC
   ) = 1
 )
 SELECT

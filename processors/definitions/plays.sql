@@ -11,8 +11,9 @@ WITH plays_loaded AS (
       WHEN SUBSTR(game_id, 14, 3) THEN SUBSTR(game_id, 10, 3)
     END AS opponent_abbr
   FROM nba_raw.nbac_play_by_play
-  WHERE game_date BETWEEN @start_date AND @end_date AND event_type NOT IN ('steal', 'block')
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY game_id, event_sequence ORDER BY processed_at DESC) = 1
+  WHERE game_date BETWEEN @start_date AND @end_date
+  QUALIFY event_type NOT IN ('steal', 'block')
+    AND ROW_NUMBER() OVER (PARTITION BY game_id, event_sequence ORDER BY processed_at DESC) = 1
 ),
 plays_marked AS (
   SELECT

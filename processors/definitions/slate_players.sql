@@ -26,7 +26,8 @@ slate_players_candidates AS (
     l.team_abbr,
     l.game_date AS listed_date,
     0 AS is_report,
-    l.game_id
+    l.game_id,
+    CAST(NULL AS TIMESTAMP) AS report_at
   FROM slate_days AS d
   INNER JOIN slate_players_listed AS l
     ON l.season_year = d.season_year
@@ -34,7 +35,7 @@ slate_players_candidates AS (
     AND d.slate_date <= COALESCE(l.next_listed_date, d.slate_date)
     AND l.game_date >= DATE_SUB(d.slate_date, INTERVAL 30 DAY)
   UNION ALL
-  SELECT g.game_date, r.player_lookup, r.player_id, r.player_full_name, r.team_abbr, r.report_date, 1, r.game_id
+  SELECT g.game_date, r.player_lookup, r.player_id, r.player_full_name, r.team_abbr, r.report_date, 1, r.game_id, r.report_at
   FROM injury_reports AS r
   INNER JOIN slate_games AS g ON g.game_id = r.game_id
   WHERE r.player_lookup IS NOT NULL
@@ -48,12 +49,14 @@ slate_players_newest AS (
     team_abbr,
     listed_date,
     ROW_NUMBER() OVER (
-      PARTITION BY slate_date, player_lookup ORDER BY listed_date DESC, is_report DESC, game_id DESC
+      PARTITION BY slate_date, player_lookup
+      -- both teams of a game may name a player who changes sides: the later report knows better
+      ORDER BY listed_date DESC, is_report DESC, game_id DESC, report_at DESC, team_abbr DESC
     ) AS nth
   FROM slate_players_candidates
   WINDOW newest_first AS (
     PARTITION BY slate_date, player_lookup
-    ORDER BY listed_date DESC, is_report DESC, game_id DESC
+    ORDER BY listed_date DESC, is_report DESC, game_id DESC, report_at DESC, team_abbr DESC
     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
   )
 )

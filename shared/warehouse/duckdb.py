@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,19 +192,19 @@ class DuckDBWarehouse:
     @contextmanager
     def writing(self, tables: Iterable[Table]) -> Iterator[DuckDBSession]:
         """Open the file to write, making it and its tables where they are missing."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = locked(self.path, exclusive=True, wait=self._wait)
-            with lock, self._open(read_only=False) as connection:
-                session = DuckDBSession(connection)
+        with ExitStack() as opened:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                opened.enter_context(locked(self.path, exclusive=True, wait=self._wait))
+                session = DuckDBSession(opened.enter_context(self._open(read_only=False)))
                 session.create(tables)
-                yield session
-        except OSError as error:
-            raise NbactlError(
-                f"cannot write the warehouse {self.path}",
-                why=str(error),
-                hint="check the folder, or --warehouse",
-            ) from error
+            except OSError as error:
+                raise NbactlError(
+                    f"cannot write the warehouse {self.path}",
+                    why=str(error),
+                    hint="check the folder, or --warehouse",
+                ) from error
+            yield session
 
     @contextmanager
     def copied(self) -> Iterator[DuckDBWarehouse]:
@@ -213,9 +213,13 @@ class DuckDBWarehouse:
         Raises:
             NotFound: there is no such file.
         """
-        with self.reading(), tempfile.TemporaryDirectory(prefix="nbactl-") as folder:
+        with tempfile.TemporaryDirectory(prefix="nbactl-") as folder:
             copy = Path(folder) / self.path.name
-            shutil.copyfile(self.path, copy)
+            with self.reading():
+                # what a killed writer had committed may be in the log alone
+                for name in (self.path.name, f"{self.path.name}.wal"):
+                    if (path := self.path.with_name(name)).exists():
+                        shutil.copyfile(path, copy.with_name(name))
             yield DuckDBWarehouse(f"duckdb:///{copy}", wait=self._wait)
 
     @contextmanager
@@ -228,7 +232,7 @@ class DuckDBWarehouse:
             ) from error
         with connection:
             # naive time stamps are UTC; rows have an order only where a query asks for one
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET memory_limit = '1GB'")
             yield connection
 
 

@@ -31,8 +31,9 @@ def locked(warehouse: Path, *, exclusive: bool, wait: float) -> Iterator[None]:
     """
     with warehouse.with_name(f"{warehouse.name}.lock").open("a+", encoding="ascii") as file:
         _acquire(file.fileno(), fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, wait, warehouse)
+        # whoever is in has the right to say that no earlier writer is
+        file.truncate(0)
         if exclusive:
-            file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
         yield

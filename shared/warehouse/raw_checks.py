@@ -150,7 +150,8 @@ def _missing(column: Column) -> str:
 
 def _example(connection: duckdb.DuckDBPyConnection, column: Column, condition: str) -> str:
     value, file, row = one_row(
-        connection, f'SELECT "{column.name}"::VARCHAR, filename, _row FROM raw_rows WHERE {condition} LIMIT 1'
+        connection,
+        f'SELECT "{column.name}"::VARCHAR, filename, _row FROM raw_rows WHERE {condition} ORDER BY 2, 3 LIMIT 1',
     )
     return f"{value!r} in {file}, row {row}" if value is not None else f"{file}, row {row}"
 

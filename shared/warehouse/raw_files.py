@@ -13,17 +13,23 @@ from pathlib import Path
 import duckdb
 
 from shared.errors import DataError, Finding
-from shared.tables.model import Table
+from shared.tables.model import Column, Table
 from shared.warehouse import raw_checks
 
 _READERS: dict[str, Callable[[str], str]] = {
-    ".parquet": lambda files: f"read_parquet({files}, filename = true, union_by_name = true)",
-    ".ndjson": lambda files: (
-        f"read_json({files}, format = 'newline_delimited', filename = true, union_by_name = true,"
-        " sample_size = -1, convert_strings_to_integers = false)"
+    ".parquet": lambda files: (
+        "SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS _row"
+        f" FROM read_parquet({files}, filename = true, file_row_number = true, union_by_name = true)"
     ),
-    ".csv": lambda files: (
-        f"read_csv({files}, header = true, all_varchar = true, filename = true, union_by_name = true)"
+    # as JSON, then as text: a guessed type would change "12:30" and spoil a text among which one is a number
+    ".ndjson": lambda files: _numbered(
+        "SELECT filename, COLUMNS(* EXCLUDE (filename)) ->> '$'"
+        f" FROM read_json({files}, format = 'newline_delimited', filename = true, union_by_name = true,"
+        " sample_size = -1, maximum_depth = 1)"
+    ),
+    ".csv": lambda files: _numbered(
+        f"SELECT * FROM read_csv({files}, header = true, all_varchar = true, filename = true, union_by_name = true,"
+        """ delim = ',', quote = '"', escape = '"')"""
     ),
 }
 _READERS[".jsonl"] = _READERS[".ndjson"]
@@ -153,9 +159,7 @@ def _read(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path]
     for suffix in sorted({_suffix(path) for path in files}):
         listed = [str(path) for path in files if _suffix(path) == suffix]
         quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in listed)
-        parts.append(
-            f"SELECT *, row_number() OVER (PARTITION BY filename) AS _row FROM {_READERS[suffix](f'[{quoted}]')}"
-        )
+        parts.append(_READERS[suffix](f"[{quoted}]"))
     try:
         # a row's number means something only while rows keep the order of their file
         connection.execute("SET preserve_insertion_order = true")
@@ -175,11 +179,20 @@ def _read(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path]
     return lacking, present
 
 
-def _cast(connection: duckdb.DuckDBPyConnection, table: Table, present: set[str]) -> None:
-    values = ", ".join(
-        f"{raw_checks.value(column) if column.name in present else f'NULL::{raw_checks.duckdb_type(column)}'} AS {column.name}"
-        for column in table.columns
+def _numbered(rows: str) -> str:
+    """Rows with their number in their file; only a window without partition keeps the order of reading."""
+    return (
+        "SELECT * EXCLUDE (_number), _number - min(_number) OVER (PARTITION BY filename) + 1 AS _row"
+        f" FROM (SELECT *, row_number() OVER () AS _number FROM ({rows}))"
     )
+
+
+def _cast(connection: duckdb.DuckDBPyConnection, table: Table, present: set[str]) -> None:
+    def declared(column: Column) -> str:
+        value = raw_checks.value(column) if column.name in present else "NULL"
+        return f"{value}::{raw_checks.duckdb_type(column)} AS {column.name}"
+
+    values = ", ".join(map(declared, table.columns))
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE cast_rows AS SELECT {values}, filename AS _file, _row FROM raw_rows"
     )

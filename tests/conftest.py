@@ -1,0 +1,201 @@
+"""What many tests need: warehouses that hold something, made once, and copied for whoever writes."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from nbactl.ops import running
+from processors import runner
+from processors.declaration import STAMPS
+from processors.runner import Outcome
+from shared.clock import DateRange
+from shared.tables.model import Table
+from shared.tables.raw import RAW_TABLES
+from shared.warehouse.duckdb import DuckDBWarehouse
+from tests import builders
+
+PROJECT = Path(__file__).parents[1]
+SEASON_DATES = DateRange(date(2024, 10, 22), date(2025, 4, 13))
+
+Make = Callable[[Path], None]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep translated statements with the project's other caches, out of the user's own."""
+    cache = getattr(config, "cache", None)
+    if "NBACTL_CACHE" not in os.environ and cache:
+        os.environ["NBACTL_CACHE"] = str(cache.mkdir("nbactl-sql"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the real season where there is none."""
+    folder = real_season_folder()
+    skip = pytest.mark.skip(reason=f"the real season is not at {folder}; NBACTL_REALDATA may name another folder")
+    for item in items:
+        if "realdata" in item.keywords and not (folder / "nba_raw").is_dir():
+            item.add_marker(skip)
+
+
+def real_season_folder() -> Path:
+    return Path(os.environ.get("NBACTL_REALDATA") or PROJECT.parent / "shared" / "data" / "2024-25")
+
+
+@pytest.fixture(scope="session")
+def real_season() -> Path:
+    """The folder of the real season: `nba_raw` and `answers` are in it."""
+    return real_season_folder()
+
+
+@pytest.fixture(scope="session")
+def season_file(real_season: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real season, both phases computed; read it only."""
+
+    def make(path: Path) -> None:
+        warehouse = at(path)
+        with warehouse.writing(runner.all_tables()) as session:
+            session.load(real_season / "nba_raw", RAW_TABLES)
+        failed = [one for one in (*analytics(warehouse), *precompute(warehouse)) if not one.status.wrote]
+        assert not failed, failed[0]
+
+    return made_once(tmp_path_factory, "season", make)
+
+
+@pytest.fixture(scope="session")
+def season_warehouse(season_file: Path) -> DuckDBWarehouse:
+    """The real season, both phases computed; read it only."""
+    return at(season_file)
+
+
+@pytest.fixture
+def season_copy(season_file: Path, tmp_path: Path) -> DuckDBWarehouse:
+    """The real season to write to."""
+    return copied(season_file, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small league, loaded and not computed; read it only."""
+
+    def make(path: Path) -> None:
+        folder = builders.write(path.with_suffix(".raw"), builders.with_market(builders.league()))
+        with at(path).writing(runner.all_tables()) as session:
+            session.load(folder, RAW_TABLES)
+
+    return made_once(tmp_path_factory, "tiny", make)
+
+
+@pytest.fixture(scope="session")
+def tiny_done_file(tiny_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small league with every result and slate computed; read it only."""
+
+    def make(path: Path) -> None:
+        shutil.copyfile(tiny_file, path)
+        dates = DateRange(builders.FINAL_DATES[0], builders.SLATE)
+        failed = [one for one in precompute(at(path), dates) if not one.status.wrote]
+        assert not failed, failed[0]
+
+    return made_once(tmp_path_factory, "tiny_done", make)
+
+
+@pytest.fixture
+def tiny(tiny_file: Path, tmp_path: Path) -> DuckDBWarehouse:
+    """The small league, loaded and not computed, to do with as one likes."""
+    return copied(tiny_file, tmp_path)
+
+
+@pytest.fixture
+def tiny_done(tiny_done_file: Path, tmp_path: Path) -> DuckDBWarehouse:
+    """The small league with everything computed, to do with as one likes."""
+    return copied(tiny_done_file, tmp_path)
+
+
+def at(path: Path, *, wait: float = 10) -> DuckDBWarehouse:
+    return DuckDBWarehouse(f"duckdb:///{path}", wait=wait)
+
+
+def copied(file: Path, folder: Path) -> DuckDBWarehouse:
+    copy = folder / "warehouse.duckdb"
+    shutil.copyfile(file, copy)
+    return at(copy)
+
+
+def analytics(
+    warehouse: DuckDBWarehouse,
+    dates: DateRange = SEASON_DATES,
+    names: tuple[str, ...] = (),
+    *,
+    allow_incomplete: bool = False,
+) -> list[Outcome]:
+    """What `nbactl run-analytics` does."""
+    with warehouse.writing(runner.all_tables()) as session:
+        plan = running.plan_analytics(session, dates, names, allow_incomplete=allow_incomplete)
+        return runner.run(session, plan.calendar, plan.request, silent)
+
+
+def precompute(
+    warehouse: DuckDBWarehouse,
+    dates: DateRange = SEASON_DATES,
+    names: tuple[str, ...] = (),
+    *,
+    allow_incomplete: bool = False,
+) -> list[Outcome]:
+    """What `nbactl run-precompute` does."""
+    with warehouse.writing(runner.all_tables()) as session:
+        plan = running.plan_precompute(session, dates, names, allow_incomplete=allow_incomplete)
+        return runner.run(session, plan.calendar, plan.request, silent)
+
+
+def silent(_what: str, _done: int) -> None:
+    """Watch nothing."""
+
+
+def contents(warehouse: DuckDBWarehouse, *tables: Table, without: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """Every row of some tables as sorted text, to compare cell for cell."""
+    found = {}
+    with warehouse.reading() as session:
+        for table in tables:
+            columns = ", ".join(name for name in table.column_names if name not in without)
+            found[table.id] = sorted(map(repr, session.query(f"SELECT {columns} FROM {table.id}").rows))
+    return found
+
+
+def differing(one: DuckDBWarehouse, other: DuckDBWarehouse, tables: Iterable[Table]) -> dict[str, int]:
+    """How many rows of each table stand in one warehouse and not in the other, stamps apart; both must be closed."""
+    stamps = {column.name for column in STAMPS}
+    counts = {}
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{one.path}' AS one (READ_ONLY); ATTACH '{other.path}' AS other (READ_ONLY)")
+        for table in tables:
+            columns = ", ".join(name for name in table.column_names if name not in stamps)
+            sides = [f"SELECT {columns} FROM {side}.{table.id}" for side in ("one", "other")]
+            both = f"({sides[0]} EXCEPT ALL {sides[1]}) UNION ALL ({sides[1]} EXCEPT ALL {sides[0]})"
+            (count,) = connection.execute(f"SELECT count(*) FROM ({both})").fetchone() or (0,)
+            counts[table.id] = count
+    return {name: count for name, count in counts.items() if count}
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Make) -> Path:
+    """A file that the first worker makes and the others wait for."""
+    shared = factory.getbasetemp().parent if os.environ.get("PYTEST_XDIST_WORKER") else factory.getbasetemp()
+    folder = shared / f"made-{name}"
+    folder.mkdir(exist_ok=True)
+    path, done = folder / f"{name}.duckdb", folder / "done"
+    with _alone(folder / "lock"):
+        if not done.exists():
+            make(path)
+            done.touch()
+    return path
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

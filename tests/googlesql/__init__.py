@@ -1,0 +1,1 @@
+"""What the SQL means, by Google's own analyzer and reference evaluator."""
