@@ -1,7 +1,10 @@
 -- uses: final_games, player_box, plays, shots, team_box, usable_games, box_players, on_court, and_ones, points_lines
 WITH zone_shots AS (
   -- a play-by-play names players by id and, where it has none, by name
-  SELECT s.*, COALESCE(shooter.player_lookup, s.player_1_lookup) AS shooter, COALESCE(helper.player_lookup, s.player_2_lookup) AS helper
+  SELECT
+    s.*,
+    COALESCE(shooter.player_lookup, s.player_1_lookup) AS shooter,
+    COALESCE(helper.player_lookup, s.player_2_lookup) AS helper
   FROM shots AS s
   INNER JOIN usable_games AS u ON u.game_id = s.game_id
   LEFT JOIN box_players AS shooter ON shooter.game_id = s.game_id AND shooter.player_id = s.player_1_id
@@ -173,11 +176,17 @@ SELECT
   IF(has_zones, above_break_three_makes, NULL) AS above_break_three_makes,
   IF(
     has_zones,
-    GREATEST(field_goals_attempted - (paint_attempts + mid_range_attempts + corner_three_attempts + above_break_three_attempts), 0),
+    GREATEST(
+      field_goals_attempted
+      - (paint_attempts + mid_range_attempts + corner_three_attempts + above_break_three_attempts),
+      0
+    ),
     NULL
   ) AS unknown_zone_attempts,
   IF(
-    has_zones, GREATEST(field_goals_made - (paint_makes + mid_range_makes + corner_three_makes + above_break_three_makes), 0), NULL
+    has_zones,
+    GREATEST(field_goals_made - (paint_makes + mid_range_makes + corner_three_makes + above_break_three_makes), 0),
+    NULL
   ) AS unknown_zone_makes,
   IF(has_zones, 2 * paint_makes, NULL) AS points_in_paint,
   IF(has_zones, paint_blocks, NULL) AS paint_blocks,

@@ -55,5 +55,6 @@ SELECT
   END AS data_quality_tier
 FROM nba_analytics.team_offense_game_summary AS s
 INNER JOIN nba_analytics.team_offense_game_summary AS o ON o.game_id = s.game_id AND o.team_abbr != s.team_abbr
-WHERE s.game_date BETWEEN @start_date AND @end_date
+WHERE
+  s.game_date BETWEEN @start_date AND @end_date
   AND o.game_date BETWEEN @start_date AND @end_date

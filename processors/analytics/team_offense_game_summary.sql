@@ -29,7 +29,8 @@ gamebooks AS (
     SELECT game_id, team_abbr, player_status
     FROM nba_raw.nbac_gamebook_player_stats
     WHERE game_date BETWEEN @start_date AND @end_date
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY game_id, COALESCE(player_lookup, player_name) ORDER BY processed_at DESC) = 1
+    QUALIFY
+      ROW_NUMBER() OVER (PARTITION BY game_id, COALESCE(player_lookup, player_name) ORDER BY processed_at DESC) = 1
   )
   GROUP BY game_id
 ),
@@ -126,7 +127,8 @@ SELECT
   above_break_three_makes AS team_above_break_three_makes,
   GREATEST(fg_attempted - (paint_attempts + mid_range_attempts + corner_three_attempts + above_break_three_attempts), 0)
     AS team_unknown_zone_attempts,
-  GREATEST(fg_made - (paint_makes + mid_range_makes + corner_three_makes + above_break_three_makes), 0) AS team_unknown_zone_makes,
+  GREATEST(fg_made - (paint_makes + mid_range_makes + corner_three_makes + above_break_three_makes), 0)
+    AS team_unknown_zone_makes,
   2 * paint_makes AS points_in_paint_scored,
   paint_blocks AS team_paint_blocks,
   mid_range_blocks AS team_mid_range_blocks,

@@ -1,4 +1,5 @@
--- uses: slate_days, slate_games, injury_reports, slate_players, player_history, player_form, points_lines, team_games, unprocessed_games, team_pace_form, team_defense_form
+-- uses: slate_days, slate_games, injury_reports, slate_players, player_history, player_form
+-- uses: points_lines, team_games, unprocessed_games, team_pace_form, team_defense_form
 WITH roster AS (
   SELECT
     p.player_lookup,
@@ -48,10 +49,11 @@ formed AS (
     CAST(FLOOR(f.usage_avg_7 * f.minutes_avg_7 / 48 * 1099511627776 + 0.5) AS INT64) AS usage_share
   FROM roster AS r
   LEFT JOIN player_form AS f
-    ON f.player_lookup = r.player_lookup
-    AND f.season_year = r.season_year
-    AND f.game_date < r.game_date
-    AND r.game_date <= COALESCE(f.next_game_date, r.game_date)
+    ON
+      f.player_lookup = r.player_lookup
+      AND f.season_year = r.season_year
+      AND f.game_date < r.game_date
+      AND r.game_date <= COALESCE(f.next_game_date, r.game_date)
 ),
 teamed AS (
   SELECT
@@ -92,9 +94,10 @@ load AS (
     ) AS back_to_backs
   FROM roster AS r
   INNER JOIN player_history AS h
-    ON h.player_lookup = r.player_lookup
-    AND h.season_year = r.season_year
-    AND h.game_date BETWEEN DATE_SUB(r.game_date, INTERVAL 14 DAY) AND DATE_SUB(r.game_date, INTERVAL 1 DAY)
+    ON
+      h.player_lookup = r.player_lookup
+      AND h.season_year = r.season_year
+      AND h.game_date BETWEEN DATE_SUB(r.game_date, INTERVAL 14 DAY) AND DATE_SUB(r.game_date, INTERVAL 1 DAY)
   GROUP BY r.game_id, r.player_lookup
 ),
 holes AS (
@@ -134,20 +137,23 @@ joined AS (
   LEFT JOIN holes AS o ON o.game_id = s.game_id AND o.player_lookup = s.player_lookup
   LEFT JOIN points_lines AS n ON n.game_id = s.game_id AND n.player_lookup = s.player_lookup
   LEFT JOIN team_pace_form AS own
-    ON own.team_abbr = s.team_abbr
-    AND own.season_year = s.season_year
-    AND own.game_date < s.game_date
-    AND s.game_date <= COALESCE(own.next_game_date, s.game_date)
+    ON
+      own.team_abbr = s.team_abbr
+      AND own.season_year = s.season_year
+      AND own.game_date < s.game_date
+      AND s.game_date <= COALESCE(own.next_game_date, s.game_date)
   LEFT JOIN team_pace_form AS opp
-    ON opp.team_abbr = s.opponent_team_abbr
-    AND opp.season_year = s.season_year
-    AND opp.game_date < s.game_date
-    AND s.game_date <= COALESCE(opp.next_game_date, s.game_date)
+    ON
+      opp.team_abbr = s.opponent_team_abbr
+      AND opp.season_year = s.season_year
+      AND opp.game_date < s.game_date
+      AND s.game_date <= COALESCE(opp.next_game_date, s.game_date)
   LEFT JOIN team_defense_form AS d
-    ON d.team_abbr = s.opponent_team_abbr
-    AND d.season_year = s.season_year
-    AND d.game_date < s.game_date
-    AND s.game_date <= COALESCE(d.next_game_date, s.game_date)
+    ON
+      d.team_abbr = s.opponent_team_abbr
+      AND d.season_year = s.season_year
+      AND d.game_date < s.game_date
+      AND s.game_date <= COALESCE(d.next_game_date, s.game_date)
 )
 SELECT
   player_lookup,
@@ -205,7 +211,8 @@ SELECT
   IF(report_at IS NULL, NULL, probable_mates) AS probable_teammates,
   missing_games,
   missing_14 AS missing_games_last_14_days,
-  CASE WHEN games_played >= 10 THEN 'high' WHEN games_played * 3 >= 20 THEN 'medium' ELSE 'low' END AS data_quality_tier,
-  NOT (line_valid AND opening_line BETWEEN 0.5 AND 60) AS _line_off,
+  CASE WHEN games_played >= 10 THEN 'high' WHEN games_played * 3 >= 20 THEN 'medium' ELSE 'low' END
+    AS data_quality_tier,
+  NOT(line_valid AND opening_line BETWEEN 0.5 AND 60) AS _line_off,
   team_games AS _team_games
 FROM joined

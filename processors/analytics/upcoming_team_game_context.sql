@@ -35,15 +35,24 @@ calendar AS (
     s.game_id,
     s.team_abbr,
     COUNTIF(g.game_date < s.game_date) AS scheduled_before,
-    COUNTIF(g.is_final AND g.game_date BETWEEN DATE_SUB(s.game_date, INTERVAL 7 DAY) AND DATE_SUB(s.game_date, INTERVAL 1 DAY))
+    COUNTIF(
+      g.is_final AND g.game_date BETWEEN DATE_SUB(s.game_date, INTERVAL 7 DAY) AND DATE_SUB(s.game_date, INTERVAL 1 DAY)
+    )
       AS games_in_last_7_days,
-    COUNTIF(g.is_final AND g.game_date BETWEEN DATE_SUB(s.game_date, INTERVAL 14 DAY) AND DATE_SUB(s.game_date, INTERVAL 1 DAY))
+    COUNTIF(
+      g.is_final
+      AND g.game_date BETWEEN DATE_SUB(s.game_date, INTERVAL 14 DAY) AND DATE_SUB(s.game_date, INTERVAL 1 DAY)
+    )
       AS games_in_last_14_days,
     COUNTIF(g.game_date BETWEEN DATE_ADD(s.game_date, INTERVAL 1 DAY) AND DATE_ADD(s.game_date, INTERVAL 7 DAY))
       AS games_in_next_7_days,
     COUNTIF(g.game_date < s.game_date AND g.game_status IN (1, 2)) AS unfinished,
     MIN(
-      IF(g.game_date BETWEEN DATE_ADD(s.game_date, INTERVAL 1 DAY) AND DATE_ADD(s.game_date, INTERVAL 8 DAY), g.game_date, NULL)
+      IF(
+        g.game_date BETWEEN DATE_ADD(s.game_date, INTERVAL 1 DAY) AND DATE_ADD(s.game_date, INTERVAL 8 DAY),
+        g.game_date,
+        NULL
+      )
     ) AS next_date
   FROM slate_teams AS s
   INNER JOIN team_games AS g
@@ -66,10 +75,11 @@ entering AS (
     DATE_DIFF(s.game_date, f.game_date, DAY) - 1 AS team_days_rest
   FROM slate_teams AS s
   LEFT JOIN form AS f
-    ON f.team_abbr = s.team_abbr
-    AND f.season_year = s.season_year
-    AND f.game_date < s.game_date
-    AND s.game_date <= COALESCE(f.next_game_date, s.game_date)
+    ON
+      f.team_abbr = s.team_abbr
+      AND f.season_year = s.season_year
+      AND f.game_date < s.game_date
+      AND s.game_date <= COALESCE(f.next_game_date, s.game_date)
 ),
 located AS (
   SELECT
@@ -112,8 +122,8 @@ lined AS (
     IF(total.opening_point BETWEEN 150 AND 300, total.opening_point, NULL) AS opening_total,
     total.bookmaker AS total_bookmaker,
     total.line_at AS total_at,
-    NOT (ABS(spread.point) <= 40 AND ABS(spread.opening_point) <= 40) AS spread_off,
-    NOT (total.point BETWEEN 150 AND 300 AND total.opening_point BETWEEN 150 AND 300) AS total_off,
+    NOT(ABS(spread.point) <= 40 AND ABS(spread.opening_point) <= 40) AS spread_off,
+    NOT(total.point BETWEEN 150 AND 300 AND total.opening_point BETWEEN 150 AND 300) AS total_off,
     r.report_at,
     r.players_out,
     r.players_questionable

@@ -20,7 +20,9 @@ game_lines_seen AS (
     DENSE_RANK() OVER (
       PARTITION BY l.game_id, l.market, l.outcome
       ORDER BY
-        CASE l.bookmaker WHEN 'draftkings' THEN 1 WHEN 'fanduel' THEN 2 WHEN 'betmgm' THEN 3 WHEN 'caesars' THEN 4 ELSE 5 END,
+        CASE l.bookmaker
+          WHEN 'draftkings' THEN 1 WHEN 'fanduel' THEN 2 WHEN 'betmgm' THEN 3 WHEN 'caesars' THEN 4 ELSE 5
+        END,
         l.bookmaker
     ) AS bookmaker_rank
   FROM game_lines_loaded AS l

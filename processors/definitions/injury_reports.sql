@@ -14,7 +14,8 @@ WITH injury_reports_seen AS (
     TIMESTAMP(DATETIME(r.report_date, TIME(r.report_hour, 0, 0)), 'America/New_York') AS report_at
   FROM nba_raw.nbac_injury_report AS r
   INNER JOIN cutoffs AS c ON c.game_id = r.game_id
-  WHERE r.report_date BETWEEN DATE_SUB(@start_date, INTERVAL 14 DAY) AND @end_date
+  WHERE
+    r.report_date BETWEEN DATE_SUB(@start_date, INTERVAL 14 DAY) AND @end_date
     AND TIMESTAMP(DATETIME(r.report_date, TIME(r.report_hour, 0, 0)), 'America/New_York') <= c.cutoff
   -- an unresolved name has no key of its own: its printed name stands in
   QUALIFY ROW_NUMBER() OVER (

@@ -51,7 +51,10 @@ on_court_sure AS (
 ),
 on_court_nearest AS (
   SELECT s.game_id, s.team_abbr, s.spell, f.spell AS sure_spell, f.player_ids
-  FROM (SELECT DISTINCT game_id, team_abbr, spell FROM on_court_spells WHERE is_gap) AS s
+  FROM (
+    SELECT DISTINCT game_id, team_abbr, spell FROM on_court_spells
+    WHERE is_gap
+  ) AS s
   JOIN on_court_sure AS f ON f.game_id = s.game_id AND f.team_abbr = s.team_abbr
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
@@ -69,8 +72,9 @@ on_court_fives AS (
     SELECT n.game_id, n.team_abbr, n.spell, s.changed_id AS player_id, 1 AS changes
     FROM on_court_nearest AS n
     JOIN on_court_spells AS s
-      ON s.game_id = n.game_id AND s.team_abbr = n.team_abbr
-      AND s.spell > LEAST(n.spell, n.sure_spell) AND s.spell <= GREATEST(n.spell, n.sure_spell)
+      ON
+        s.game_id = n.game_id AND s.team_abbr = n.team_abbr
+        AND s.spell > LEAST(n.spell, n.sure_spell) AND s.spell <= GREATEST(n.spell, n.sure_spell)
     WHERE s.changed_id IS NOT NULL
     UNION ALL
     SELECT game_id, team_abbr, spell, player_id, 0 AS changes
@@ -123,7 +127,7 @@ on_court_seen AS (
     r.clock_runs_after, r.ends_for, r.offensive_rebound, l.lineup_number,
     -- free throws belong to the line-up at the foul: those who come in for them have no part
     r.event_type IN ('2pt', '3pt', 'turnover', 'rebound')
-      OR (r.event_type = 'foul' AND r.sub_type NOT LIKE '%technical%') AS takes_part
+    OR (r.event_type = 'foul' AND r.sub_type NOT LIKE '%technical%') AS takes_part
   FROM on_court_rows AS r
   JOIN on_court_lineups AS l ON l.game_id = r.game_id AND l.lineup = r.lineup
 ),
@@ -141,7 +145,8 @@ on_court_possessions AS (
 on_court_pairs AS (
   SELECT DISTINCT game_id, period, possession, lineup_number
   FROM (
-    SELECT game_id, period, possession, lineup_number FROM on_court_seen WHERE takes_part
+    SELECT game_id, period, possession, lineup_number FROM on_court_seen
+    WHERE takes_part
     UNION ALL
     -- whoever is on court while the clock runs has a part in the possession that goes on then
     SELECT game_id, period, possession + IF(ends_for IS NULL, 0, 1) AS possession, lineup_number
@@ -170,7 +175,8 @@ on_court_shares AS (
 on_court_weights AS (
   SELECT game_id, lineup_number, team_abbr, COUNT(*) AS chances
   FROM (
-    SELECT game_id, lineup_number, team_abbr FROM on_court_shares WHERE lineups = 1
+    SELECT game_id, lineup_number, team_abbr FROM on_court_shares
+    WHERE lineups = 1
     UNION ALL
     -- an offensive rebound as the period ends gives no new chance
     SELECT game_id, lineup_number, team_abbr

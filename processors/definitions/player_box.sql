@@ -1,4 +1,4 @@
--- Player box rows of the dates asked for: the gamebook, or the fallback source for a game without any active gamebook row.
+-- Player box rows of the dates asked for: the gamebook, or the fallback source where it has no active row.
 WITH player_box_gamebook AS (
   SELECT
     game_id, player_lookup, player_id, player_name, team_abbr, player_status, dnp_reason, is_starter, minutes,
@@ -17,8 +17,12 @@ player_box_fallback AS (
     free_throws_made, free_throws_attempted, offensive_rebounds, defensive_rebounds, assists, steals, blocks,
     turnovers, personal_fouls
   FROM nba_raw.bdl_player_boxscores
-  WHERE game_date BETWEEN @start_date AND @end_date
-    AND game_id NOT IN (SELECT game_id FROM player_box_gamebook WHERE player_status = 'active')
+  WHERE
+    game_date BETWEEN @start_date AND @end_date
+    AND game_id NOT IN (
+      SELECT game_id FROM player_box_gamebook
+      WHERE player_status = 'active'
+    )
   QUALIFY ROW_NUMBER() OVER (PARTITION BY game_id, player_lookup ORDER BY processed_at DESC) = 1
 ),
 player_box_chosen AS (
@@ -38,7 +42,9 @@ player_box_timed AS (
     *,
     CASE
       WHEN REGEXP_CONTAINS(minutes, r'^\d+:\d\d$')
-        THEN SAFE_CAST(SPLIT(minutes, ':')[SAFE_OFFSET(0)] AS INT64) * 60 + SAFE_CAST(SPLIT(minutes, ':')[SAFE_OFFSET(1)] AS INT64)
+        THEN
+          SAFE_CAST(SPLIT(minutes, ':')[SAFE_OFFSET(0)] AS INT64) * 60
+          + SAFE_CAST(SPLIT(minutes, ':')[SAFE_OFFSET(1)] AS INT64)
       WHEN REGEXP_CONTAINS(minutes, r'^\d+$') THEN SAFE_CAST(minutes AS INT64) * 60
     END AS seconds_listed
   FROM player_box_chosen

@@ -38,6 +38,7 @@ SELECT
   LEAD(game_date) OVER game_order AS next_game_date,
   ROW_NUMBER() OVER game_order AS game_number
 FROM nba_analytics.player_game_summary
-WHERE minutes_played > 0
+WHERE
+  minutes_played > 0
   AND game_date BETWEEN DATE_SUB(@start_date, INTERVAL 370 DAY) AND DATE_SUB(@end_date, INTERVAL 1 DAY)
 WINDOW game_order AS (PARTITION BY season_year, player_lookup ORDER BY game_date, game_id)

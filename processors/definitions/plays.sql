@@ -12,7 +12,8 @@ WITH plays_loaded AS (
     END AS opponent_abbr
   FROM nba_raw.nbac_play_by_play
   WHERE game_date BETWEEN @start_date AND @end_date
-  QUALIFY event_type NOT IN ('steal', 'block')
+  QUALIFY
+    event_type NOT IN ('steal', 'block')
     AND ROW_NUMBER() OVER (PARTITION BY game_id, event_sequence ORDER BY processed_at DESC) = 1
 ),
 plays_marked AS (
@@ -28,9 +29,9 @@ plays_marked AS (
     event_type = 'foul' AND sub_type = 'away-from-play' AS is_away,
     -- the team that shoots these keeps the ball
     event_type = 'foul'
-      AND (
-        sub_type LIKE 'flagrant%' OR sub_type IN ('clear-path', 'transition take', 'away-from-play')
-      ) AS is_retained
+    AND (
+      sub_type LIKE 'flagrant%' OR sub_type IN ('clear-path', 'transition take', 'away-from-play')
+    ) AS is_retained
   FROM plays_loaded
   WHERE event_type IN ('foul', 'freethrow') OR (event_type IN ('2pt', '3pt') AND shot_made)
 ),
@@ -74,14 +75,15 @@ plays_trips AS (
       ELSE 'normal'
     END AS trip,
     e.event_type IN ('2pt', '3pt') AND e.shot_made
-      AND COALESCE(s.last_single IS NOT NULL AND s.live_foul IS NOT NULL, FALSE) AS and_one,
+    AND COALESCE(s.last_single IS NOT NULL AND s.live_foul IS NOT NULL, FALSE) AS and_one,
     -- a flagrant foul just after a basket, on a later clock: the basket has ended the possession
     COALESCE(s.has_flagrant AND NOT s.has_basket AND e.ft_total = 1, FALSE) AS after_basket
   FROM plays_loaded AS e
   LEFT JOIN plays_stoppages AS s
-    ON s.game_id = e.game_id AND s.period = e.period
-    AND s.clock_seconds_remaining = e.clock_seconds_remaining AND s.team_abbr = e.team_abbr
-    AND (e.event_type = 'freethrow' OR e.shot_made)
+    ON
+      s.game_id = e.game_id AND s.period = e.period
+      AND s.clock_seconds_remaining = e.clock_seconds_remaining AND s.team_abbr = e.team_abbr
+      AND (e.event_type = 'freethrow' OR e.shot_made)
 ),
 plays_ordered AS (
   SELECT
@@ -125,21 +127,22 @@ plays_ended AS (
     IF(next_period = period, next_clock, 0) < clock_seconds_remaining AS clock_runs_after,
     CASE
       WHEN event_type IN ('2pt', '3pt') THEN IF(shot_made AND NOT and_one, team_abbr, NULL)
-      WHEN event_type = 'freethrow' THEN
-        IF(
-          shot_made AND ft_number = ft_total AND trip <> 'technical'
-          AND NOT (trip = 'retained' AND after_basket)
-          -- the shooters' next play, with nothing in between, goes on with the same possession
-          AND NOT COALESCE(
-            next_period = period AND next_clock < clock_seconds_remaining
-            AND (
-              (next_team = team_abbr AND next_type IN ('2pt', '3pt', 'turnover'))
-              OR (next_team = opponent_abbr AND next_type = 'foul' AND next_sub_type = 'shooting')
+      WHEN event_type = 'freethrow'
+        THEN
+          IF(
+            shot_made AND ft_number = ft_total AND trip <> 'technical'
+            AND NOT (trip = 'retained' AND after_basket)
+            -- the shooters' next play, with nothing in between, goes on with the same possession
+            AND NOT COALESCE(
+              next_period = period AND next_clock < clock_seconds_remaining
+              AND (
+                (next_team = team_abbr AND next_type IN ('2pt', '3pt', 'turnover'))
+                OR (next_team = opponent_abbr AND next_type = 'foul' AND next_sub_type = 'shooting')
+              ),
+              FALSE
             ),
-            FALSE
-          ),
-          team_abbr, NULL
-        )
+            team_abbr, NULL
+          )
       WHEN event_type = 'rebound' THEN IF(shot_live AND team_abbr <> shot_team, shot_team, NULL)
       WHEN event_type = 'turnover' THEN team_abbr
       -- the league counts an empty possession of the other team when the next event after free throws
@@ -161,12 +164,13 @@ SELECT
     ends_period,
     LAST_VALUE(
       CASE
-        WHEN ends_for IS NOT NULL THEN
-          CASE
-            WHEN clock_seconds_remaining <= 0 THEN ''
-            WHEN ends_for = team_abbr THEN opponent_abbr
-            ELSE team_abbr
-          END
+        WHEN ends_for IS NOT NULL
+          THEN
+            CASE
+              WHEN clock_seconds_remaining <= 0 THEN ''
+              WHEN ends_for = team_abbr THEN opponent_abbr
+              ELSE team_abbr
+            END
         WHEN offensive_rebound THEN team_abbr
         WHEN event_type IN ('2pt', '3pt') OR (trip = 'normal' AND ft_number = ft_total) THEN
           IF(clock_seconds_remaining > 0, team_abbr, '')

@@ -10,12 +10,14 @@ WITH points_lines_seen AS (
     ABS(p.over_price - p.under_price) AS price_gap
   FROM nba_raw.odds_api_player_points_props AS p
   INNER JOIN cutoffs AS c ON c.game_id = p.game_id
-  WHERE p.game_date BETWEEN @start_date AND @end_date
+  WHERE
+    p.game_date BETWEEN @start_date AND @end_date
     AND p.player_lookup IS NOT NULL
     AND p.snapshot_timestamp <= c.cutoff
   -- the newest load of each line; a FLOAT64 may order a window, not partition it
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY p.game_id, p.player_lookup, p.bookmaker, p.snapshot_timestamp ORDER BY p.points_line, p.processed_at DESC
+    PARTITION BY p.game_id, p.player_lookup, p.bookmaker, p.snapshot_timestamp
+    ORDER BY p.points_line, p.processed_at DESC
   ) = RANK() OVER (
     PARTITION BY p.game_id, p.player_lookup, p.bookmaker, p.snapshot_timestamp ORDER BY p.points_line
   )
@@ -45,7 +47,9 @@ points_lines_ranked AS (
     DENSE_RANK() OVER (
       PARTITION BY s.game_id, s.player_lookup
       ORDER BY
-        CASE s.bookmaker WHEN 'draftkings' THEN 1 WHEN 'fanduel' THEN 2 WHEN 'betmgm' THEN 3 WHEN 'caesars' THEN 4 ELSE 5 END,
+        CASE s.bookmaker
+          WHEN 'draftkings' THEN 1 WHEN 'fanduel' THEN 2 WHEN 'betmgm' THEN 3 WHEN 'caesars' THEN 4 ELSE 5
+        END,
         s.bookmaker
     ) AS bookmaker_rank,
     -- of several lines in one snapshot the most even one counts, then the most usual, then the lowest

@@ -21,5 +21,6 @@ SELECT
 FROM nba_raw.nbac_schedule
 WHERE game_date BETWEEN DATE_SUB(@start_date, INTERVAL 370 DAY) AND DATE_ADD(@end_date, INTERVAL 370 DAY)
 -- the newest load says what kind of game it is
-QUALIFY SUBSTR(nba_game_id, 1, 3) IN ('002', '004', '005', '006')
+QUALIFY
+  SUBSTR(nba_game_id, 1, 3) IN ('002', '004', '005', '006')
   AND ROW_NUMBER() OVER (PARTITION BY game_id ORDER BY processed_at DESC) = 1

@@ -11,7 +11,8 @@ WITH slate_players_listed AS (
     game_id,
     game_date,
     LAST_VALUE(player_id IGNORE NULLS) OVER (
-      PARTITION BY season_year, player_lookup ORDER BY game_date, game_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      PARTITION BY season_year, player_lookup
+      ORDER BY game_date, game_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS known_player_id,
     LEAD(game_date) OVER (PARTITION BY season_year, player_lookup ORDER BY game_date, game_id) AS next_listed_date
   FROM nba_analytics.player_game_summary
@@ -30,12 +31,14 @@ slate_players_candidates AS (
     CAST(NULL AS TIMESTAMP) AS report_at
   FROM slate_days AS d
   INNER JOIN slate_players_listed AS l
-    ON l.season_year = d.season_year
-    AND l.game_date < d.slate_date
-    AND d.slate_date <= COALESCE(l.next_listed_date, d.slate_date)
-    AND l.game_date >= DATE_SUB(d.slate_date, INTERVAL 30 DAY)
+    ON
+      l.season_year = d.season_year
+      AND l.game_date < d.slate_date
+      AND d.slate_date <= COALESCE(l.next_listed_date, d.slate_date)
+      AND l.game_date >= DATE_SUB(d.slate_date, INTERVAL 30 DAY)
   UNION ALL
-  SELECT g.game_date, r.player_lookup, r.player_id, r.player_full_name, r.team_abbr, r.report_date, 1, r.game_id, r.report_at
+  SELECT
+    g.game_date, r.player_lookup, r.player_id, r.player_full_name, r.team_abbr, r.report_date, 1, r.game_id, r.report_at
   FROM injury_reports AS r
   INNER JOIN slate_games AS g ON g.game_id = r.game_id
   WHERE r.player_lookup IS NOT NULL

@@ -6,7 +6,9 @@ SELECT
   is_home,
   CASE
     WHEN REGEXP_CONTAINS(minutes, r'^\d+:\d\d$')
-      THEN SAFE_CAST(SPLIT(minutes, ':')[SAFE_OFFSET(0)] AS INT64) + SAFE_CAST(SPLIT(minutes, ':')[SAFE_OFFSET(1)] AS INT64) / 60
+      THEN
+        SAFE_CAST(SPLIT(minutes, ':')[SAFE_OFFSET(0)] AS INT64)
+        + SAFE_CAST(SPLIT(minutes, ':')[SAFE_OFFSET(1)] AS INT64) / 60
     WHEN REGEXP_CONTAINS(minutes, r'^\d+$') THEN SAFE_CAST(minutes AS FLOAT64)
   END AS team_minutes,
   points,

@@ -5,7 +5,8 @@ FROM team_games AS g
 LEFT JOIN (
   SELECT DISTINCT game_id
   FROM nba_analytics.player_game_summary
-  WHERE minutes_played > 0
+  WHERE
+    minutes_played > 0
     AND game_date BETWEEN DATE_SUB(@start_date, INTERVAL 370 DAY) AND DATE_SUB(@end_date, INTERVAL 1 DAY)
 ) AS p ON p.game_id = g.game_id
 WHERE g.is_final AND g.game_date < @end_date AND p.game_id IS NULL

@@ -104,18 +104,21 @@ WITH features AS (
   LEFT JOIN nba_precompute.player_composite_factors AS f
     ON f.game_id = u.game_id AND f.player_lookup = u.player_lookup AND f.game_date BETWEEN @start_date AND @end_date
   LEFT JOIN nba_precompute.player_shot_zone_analysis AS p
-    ON p.analysis_date = u.game_date
-    AND p.player_lookup = u.player_lookup
-    AND p.analysis_date BETWEEN @start_date AND @end_date
+    ON
+      p.analysis_date = u.game_date
+      AND p.player_lookup = u.player_lookup
+      AND p.analysis_date BETWEEN @start_date AND @end_date
   LEFT JOIN nba_precompute.team_defense_zone_analysis AS t
-    ON t.analysis_date = u.game_date
-    AND t.team_abbr = u.opponent_team_abbr
-    AND t.analysis_date BETWEEN @start_date AND @end_date
+    ON
+      t.analysis_date = u.game_date
+      AND t.team_abbr = u.opponent_team_abbr
+      AND t.analysis_date BETWEEN @start_date AND @end_date
   LEFT JOIN player_form AS h
-    ON h.player_lookup = u.player_lookup
-    AND h.season_year = u.season_year
-    AND h.game_date < u.game_date
-    AND u.game_date <= COALESCE(h.next_game_date, u.game_date)
+    ON
+      h.player_lookup = u.player_lookup
+      AND h.season_year = u.season_year
+      AND h.game_date < u.game_date
+      AND u.game_date <= COALESCE(h.next_game_date, u.game_date)
   LEFT JOIN opponent_history AS o ON o.game_id = u.game_id AND o.player_lookup = u.player_lookup
   WHERE u.game_date BETWEEN @start_date AND @end_date
 ),

@@ -16,13 +16,15 @@ WITH joined AS (
     t.three_pt_defense_vs_league_avg AS three_vs
   FROM nba_analytics.upcoming_player_game_context AS u
   LEFT JOIN nba_precompute.player_shot_zone_analysis AS p
-    ON p.analysis_date = u.game_date
-    AND p.player_lookup = u.player_lookup
-    AND p.analysis_date BETWEEN @start_date AND @end_date
+    ON
+      p.analysis_date = u.game_date
+      AND p.player_lookup = u.player_lookup
+      AND p.analysis_date BETWEEN @start_date AND @end_date
   LEFT JOIN nba_precompute.team_defense_zone_analysis AS t
-    ON t.analysis_date = u.game_date
-    AND t.team_abbr = u.opponent_team_abbr
-    AND t.analysis_date BETWEEN @start_date AND @end_date
+    ON
+      t.analysis_date = u.game_date
+      AND t.team_abbr = u.opponent_team_abbr
+      AND t.analysis_date BETWEEN @start_date AND @end_date
   WHERE u.game_date BETWEEN @start_date AND @end_date
 ),
 measured AS (

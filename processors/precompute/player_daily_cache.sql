@@ -30,19 +30,22 @@ WITH players AS (
     p.assisted_rate_last_10
   FROM nba_analytics.upcoming_player_game_context AS u
   INNER JOIN player_form AS f
-    ON f.player_lookup = u.player_lookup
-    AND f.season_year = u.season_year
-    AND f.game_date < u.game_date
-    AND u.game_date <= COALESCE(f.next_game_date, u.game_date)
+    ON
+      f.player_lookup = u.player_lookup
+      AND f.season_year = u.season_year
+      AND f.game_date < u.game_date
+      AND u.game_date <= COALESCE(f.next_game_date, u.game_date)
   LEFT JOIN team_pace_form AS t
-    ON t.team_abbr = u.team_abbr
-    AND t.season_year = u.season_year
-    AND t.game_date < u.game_date
-    AND u.game_date <= COALESCE(t.next_game_date, u.game_date)
+    ON
+      t.team_abbr = u.team_abbr
+      AND t.season_year = u.season_year
+      AND t.game_date < u.game_date
+      AND u.game_date <= COALESCE(t.next_game_date, u.game_date)
   LEFT JOIN nba_precompute.player_shot_zone_analysis AS p
-    ON p.analysis_date = u.game_date
-    AND p.player_lookup = u.player_lookup
-    AND p.analysis_date BETWEEN @start_date AND @end_date
+    ON
+      p.analysis_date = u.game_date
+      AND p.player_lookup = u.player_lookup
+      AND p.analysis_date BETWEEN @start_date AND @end_date
   WHERE u.game_date BETWEEN @start_date AND @end_date
 ),
 finals AS (
@@ -102,7 +105,8 @@ SELECT
   p.games_played_season AS _context_games_played
 FROM players AS p
 LEFT JOIN finals AS f
-  ON f.team_abbr = p.team_abbr
-  AND f.season_year = p.season_year
-  AND f.game_date < p.game_date
-  AND p.game_date <= COALESCE(f.next_game_date, p.game_date)
+  ON
+    f.team_abbr = p.team_abbr
+    AND f.season_year = p.season_year
+    AND f.game_date < p.game_date
+    AND p.game_date <= COALESCE(f.next_game_date, p.game_date)

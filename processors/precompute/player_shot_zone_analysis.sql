@@ -47,18 +47,20 @@ entering AS (
     f.paint_attempts_20 + f.mid_range_attempts_20 + f.three_attempts_20 AS shots_20
   FROM slate_days AS d
   INNER JOIN form AS f
-    ON f.season_year = d.season_year
-    AND f.game_date < d.slate_date
-    AND d.slate_date <= COALESCE(f.next_game_date, d.slate_date)
+    ON
+      f.season_year = d.season_year
+      AND f.game_date < d.slate_date
+      AND d.slate_date <= COALESCE(f.next_game_date, d.slate_date)
 ),
 holes AS (
   SELECT e.slate_date, e.player_lookup, COUNT(*) AS missing_games
   FROM entering AS e
   INNER JOIN unprocessed_games AS u
-    ON u.team_abbr = e.team_abbr
-    AND u.season_year = e.season_year
-    AND u.game_date < e.slate_date
-    AND (e.games_10 < 10 OR u.game_date >= e.window_start)
+    ON
+      u.team_abbr = e.team_abbr
+      AND u.season_year = e.season_year
+      AND u.game_date < e.slate_date
+      AND (e.games_10 < 10 OR u.game_date >= e.window_start)
   GROUP BY e.slate_date, e.player_lookup
 ),
 rated AS (

@@ -71,10 +71,11 @@ entering AS (
   FROM slate_days AS d
   INNER JOIN teams AS t ON t.season_year = d.season_year
   LEFT JOIN form AS f
-    ON f.team_abbr = t.team_abbr
-    AND f.season_year = d.season_year
-    AND f.game_date < d.slate_date
-    AND d.slate_date <= COALESCE(f.next_game_date, d.slate_date)
+    ON
+      f.team_abbr = t.team_abbr
+      AND f.season_year = d.season_year
+      AND f.game_date < d.slate_date
+      AND d.slate_date <= COALESCE(f.next_game_date, d.slate_date)
 ),
 missing AS (
   SELECT e.slate_date, e.team_abbr, COUNT(*) AS missing_games
@@ -104,12 +105,38 @@ league AS (
   SELECT
     slate_date,
     -- the mean over teams, summed in units of 2^-52 (see player_history): a team may lie very near it
-    IF(COUNT(paint_pct) >= 10, SUM(CAST(FLOOR(paint_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(paint_pct) / 4503599627370496, NULL) AS paint,
-    IF(COUNT(rim_pct) >= 10, SUM(CAST(FLOOR(rim_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(rim_pct) / 4503599627370496, NULL) AS rim,
-    IF(COUNT(mid_range_pct) >= 10, SUM(CAST(FLOOR(mid_range_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(mid_range_pct) / 4503599627370496, NULL) AS mid_range,
-    IF(COUNT(three_pct) >= 10, SUM(CAST(FLOOR(three_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(three_pct) / 4503599627370496, NULL) AS three,
-    IF(COUNT(corner_three_pct) >= 10, SUM(CAST(FLOOR(corner_three_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(corner_three_pct) / 4503599627370496, NULL) AS corner_three,
-    IF(COUNT(above_break_three_pct) >= 10, SUM(CAST(FLOOR(above_break_three_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(above_break_three_pct) / 4503599627370496, NULL) AS above_break_three
+    IF(
+      COUNT(paint_pct) >= 10,
+      SUM(CAST(FLOOR(paint_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(paint_pct) / 4503599627370496,
+      NULL
+    ) AS paint,
+    IF(
+      COUNT(rim_pct) >= 10,
+      SUM(CAST(FLOOR(rim_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(rim_pct) / 4503599627370496,
+      NULL
+    ) AS rim,
+    IF(
+      COUNT(mid_range_pct) >= 10,
+      SUM(CAST(FLOOR(mid_range_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(mid_range_pct) / 4503599627370496,
+      NULL
+    ) AS mid_range,
+    IF(
+      COUNT(three_pct) >= 10,
+      SUM(CAST(FLOOR(three_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(three_pct) / 4503599627370496,
+      NULL
+    ) AS three,
+    IF(
+      COUNT(corner_three_pct) >= 10,
+      SUM(CAST(FLOOR(corner_three_pct * 4503599627370496 + 0.5) AS INT64)) / COUNT(corner_three_pct) / 4503599627370496,
+      NULL
+    ) AS corner_three,
+    IF(
+      COUNT(above_break_three_pct) >= 10,
+      SUM(CAST(FLOOR(above_break_three_pct * 4503599627370496 + 0.5) AS INT64))
+      / COUNT(above_break_three_pct)
+      / 4503599627370496,
+      NULL
+    ) AS above_break_three
   FROM shares
   GROUP BY slate_date
 ),
@@ -167,7 +194,8 @@ SELECT
   END AS strongest_zone,
   CASE
     WHEN IF(paint_vs IS NULL, 0, 1) + IF(mid_range_vs IS NULL, 0, 1) + IF(three_vs IS NULL, 0, 1) < 2 THEN NULL
-    WHEN COALESCE(paint_vs, -1e9) >= COALESCE(mid_range_vs, -1e9) AND COALESCE(paint_vs, -1e9) >= COALESCE(three_vs, -1e9)
+    WHEN
+      COALESCE(paint_vs, -1e9) >= COALESCE(mid_range_vs, -1e9) AND COALESCE(paint_vs, -1e9) >= COALESCE(three_vs, -1e9)
       THEN 'paint'
     WHEN COALESCE(mid_range_vs, -1e9) >= COALESCE(three_vs, -1e9) THEN 'mid_range'
     ELSE 'three'

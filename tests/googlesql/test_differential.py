@@ -23,8 +23,6 @@ LARGEST = {
 }
 """Worlds for those whom the usual largest one would not do."""
 UNREACHABLE = {
-    # a sum of shares is the share of the sum, whatever is summed
-    "PGS": {"usage_sum"},
     # inputs that keep their own contracts cannot break these
     "TDG": {"_broken"},
     "TGC": {"_broken"},
