@@ -234,7 +234,7 @@ class _Simulation:
         self.dice = dice
         self.sides = [_Side(team, [self._box(team, index) for index in range(10)]) for team in (away, home)]
         self.events: list[Row] = []
-        self.period, self.clock, self.five = 1, 720.0, range(5)
+        self.period, self.clock, self.five = 1, 720.0, list(range(5))
 
     def play(self) -> Tables:
         for stint in range(8):

@@ -117,8 +117,8 @@ def test_texts_come_out_of_text_files_as_they_stand(tmp_path: Path, form: str) -
         box |= {"minutes": text, "player_name": name}
     warehouse = at(tmp_path / "w.duckdb")
     load(warehouse, write(tmp_path / "raw", {PLAYER_BOX.name: boxes}, form))
-    told = dict(rows(warehouse, f"SELECT player_name, minutes FROM {PLAYER_BOX.id}"))
-    assert {name: told[name] for name in names} == dict(zip(names, map(str, minutes), strict=True))
+    told = rows(warehouse, f"SELECT player_name, minutes FROM {PLAYER_BOX.id}")
+    assert set(told) > set(zip(names, map(str, minutes), strict=True))
 
 
 def test_the_quote_in_a_folder_name_is_no_sql(tmp_path: Path) -> None:

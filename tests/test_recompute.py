@@ -320,9 +320,7 @@ def test_without_a_tip_a_final_game_ends_with_its_eastern_day() -> None:
     last = priced(tonight, "totals", "over", 220.5, midnight - timedelta(seconds=1))
     tables = {"nbac_schedule": [tonight], "odds_api_game_lines": [late, last]}
     assert team(tables, "BOS")["game_total"] == 220.5
-    assert (
-        team(tables | {"nbac_schedule": [TONIGHT | {"game_start_time": None}]}, "BOS")["game_total"] == 230.5
-    )
+    assert team(tables | {"nbac_schedule": [TONIGHT | {"game_start_time": None}]}, "BOS")["game_total"] == 230.5
 
 
 def test_spreads_come_from_the_own_outcome_and_are_compared() -> None:
@@ -511,9 +509,7 @@ def test_the_newest_listing_names_the_team() -> None:
     assert player(tables, "a")["player_id"] == 7
     assert player(tables, "b")["team_abbr"] == "NYK"
     elsewhere = [summary(GAMES[0], "b", "PHI", 10), *rows]
-    listed = recompute(SLATE, tables | {"player_game_summary": elsewhere}, RUN)[
-        "upcoming_player_game_context"
-    ]
+    listed = recompute(SLATE, tables | {"player_game_summary": elsewhere}, RUN)["upcoming_player_game_context"]
     assert [row["player_lookup"] for row in listed] == ["a"]
 
 
@@ -613,9 +609,7 @@ def test_primary_zone(paint: float | None, mid_range: float | None, three: float
         ((None, None, None), (None, None)),
     ],
 )
-def test_extreme_zones_and_their_ties(
-    gaps: tuple[float | None, ...], zones: tuple[str | None, str | None]
-) -> None:
+def test_extreme_zones_and_their_ties(gaps: tuple[float | None, ...], zones: tuple[str | None, str | None]) -> None:
     names = ("paint", "mid_range", "three_pt")
     row = {f"{name}_defense_vs_league_avg": gap for name, gap in zip(names, gaps, strict=True)}
     assert extreme_zones(row) == zones
@@ -678,8 +672,7 @@ def test_team_zones_against_a_league_of_ten_teams() -> None:
 def test_constant_columns_are_flagged_on_seasoned_teams() -> None:
     zones = ("paint", "rim", "mid_range", "three_pt", "corner_three", "above_break_three")
     rows: list[Row] = [
-        {"games_in_sample": games, "quality_issues": []}
-        | {f"{zone}_defense_vs_league_avg": 0.0 for zone in zones}
+        {"games_in_sample": games, "quality_issues": []} | {f"{zone}_defense_vs_league_avg": 0.0 for zone in zones}
         for games in (5, 6, 4)
     ]
     flag_constant_columns(rows)
@@ -991,11 +984,7 @@ def test_what_makes_a_row_not_ready(table: str, column: str, games: int, ready: 
         "z": "player_shot_zone_analysis",
         "m": "ml_feature_store",
     }
-    found = [
-        letter
-        for letter, name in names.items()
-        if one(made[name], player_lookup="t00")["is_production_ready"]
-    ]
+    found = [letter for letter, name in names.items() if one(made[name], player_lookup="t00")["is_production_ready"]]
     assert "".join(found) == ready
 
 

@@ -58,9 +58,7 @@ def test_plain_output_needs_no_rich() -> None:
     assert _importing("config", "show").isdisjoint(HEAVY)
 
 
-def _every_command(
-    group: click.Group, context: click.Context, path: str = ""
-) -> Iterator[tuple[str, click.Command]]:
+def _every_command(group: click.Group, context: click.Context, path: str = "") -> Iterator[tuple[str, click.Command]]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None

@@ -27,12 +27,8 @@ def test_the_classes_use_every_exit_code_and_no_other() -> None:
 
 
 def test_the_tree_in_the_docstring_names_every_class_with_its_code() -> None:
-    drawn = [
-        line.split() for line in (errors.__doc__ or "").splitlines() if "──" in line or "NbactlError" in line
-    ]
-    found = {
-        next(w for w in words if w.isalpha()): int(next(w for w in words if w.isdigit())) for words in drawn
-    }
+    drawn = [line.split() for line in (errors.__doc__ or "").splitlines() if "──" in line or "NbactlError" in line]
+    found = {next(w for w in words if w.isalpha()): int(next(w for w in words if w.isdigit())) for words in drawn}
     assert found == {cls.__name__: cls.exit_code for cls in _classes()}
 
 
@@ -46,9 +42,7 @@ def test_exit_code_is_the_declared_one(way: str, type_line: Line) -> None:
 
 
 @pytest.mark.parametrize("way", ["ctrl-c", "abort"])
-def test_interrupted_is_130_and_one_line(
-    way: str, type_line: Line, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_interrupted_is_130_and_one_line(way: str, type_line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     assert type_line("fail", way) == 130
     assert capsys.readouterr() == ("", "error: interrupted\n")
 
@@ -114,9 +108,7 @@ def test_hostile_text_in_an_error_is_spelled_out(type_line: Line, capsys: pytest
     assert json.loads(err)["message"] == str(WAYS["hostile"])
 
 
-def test_defect_is_one_line_and_says_how_to_see_more(
-    type_line: Line, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_defect_is_one_line_and_says_how_to_see_more(type_line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     assert type_line("fail", "defect") == 1
     err = capsys.readouterr().err
     assert err.startswith("error: KeyError: 'wanted'\n")
@@ -125,9 +117,7 @@ def test_defect_is_one_line_and_says_how_to_see_more(
 
 
 @pytest.mark.parametrize("words", [("--debug", "fail", "defect"), ("fail", "defect", "--debug")])
-def test_debug_shows_the_traceback(
-    words: tuple[str, ...], type_line: Line, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_debug_shows_the_traceback(words: tuple[str, ...], type_line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     assert type_line(*words) == 1
     assert "Traceback" in capsys.readouterr().err
 

@@ -101,9 +101,7 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_config_show_says_where_a_value_comes_from(words: tuple[str, ...], nbactl: Run) -> None:
     env = {"NBACTL_WAREHOUSE": "duckdb:///e"}
     (row,) = json.loads(nbactl(*words, "config", "show", "-o", "json", env=env).stdout)
-    value, origin = (
-        ("duckdb:///f", "flag --warehouse") if words else ("duckdb:///e", "environment NBACTL_WAREHOUSE")
-    )
+    value, origin = ("duckdb:///f", "flag --warehouse") if words else ("duckdb:///e", "environment NBACTL_WAREHOUSE")
     assert row == {"setting": "warehouse", "value": value, "origin": origin}
 
 
