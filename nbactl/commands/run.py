@@ -102,7 +102,7 @@ def precompute(session: Session, **asked: Unpack[Asked]) -> None:
 
 def _run(session: Session, name: str, make_plan: Callable[..., running.Plan], asked: Asked) -> None:
     warehouse = connect(session.settings.warehouse)
-    opening = warehouse.reading() if asked["dry_run"] else warehouse.writing(runner.all_tables())
+    opening = warehouse.reading() if asked["dry_run"] else warehouse.writing(runner.all_tables(), must_exist=True)
     with opening as opened:
         plan = make_plan(opened, asked["dates"], asked["processors"], allow_incomplete=asked["allow_incomplete"])
         if asked["dry_run"] and not plan.is_empty:

@@ -16,6 +16,7 @@ from shared import ledger
 from shared.clock import DateRange
 from shared.errors import NbactlError, PartlyFailed, PreconditionFailed
 from shared.ledger import Status
+from shared.tables.raw import SCHEDULE
 from shared.warehouse.base import Session
 
 
@@ -52,7 +53,7 @@ class Plan:
 
 def plan_analytics(session: Session, dates: DateRange, names: Sequence[str], *, allow_incomplete: bool) -> Plan:
     """Results of the dates' games, and the contexts of the slates that follow each of them."""
-    days = calendar.read(session, dates)
+    days = _calendar(session, dates)
     results = days.results(dates)
     following = sorted({slate for day in results if (slate := days.next_slate(day))})
     request = Request(graph.select(names, [3]), tuple(results), tuple(following), allow_incomplete=allow_incomplete)
@@ -62,7 +63,7 @@ def plan_analytics(session: Session, dates: DateRange, names: Sequence[str], *, 
 
 def plan_precompute(session: Session, dates: DateRange, names: Sequence[str], *, allow_incomplete: bool) -> Plan:
     """Everything for the games on the dates: results that were never computed, contexts, Phase 4."""
-    days = calendar.read(session, dates)
+    days = _calendar(session, dates)
     slates = days.slates(dates)
     chosen = graph.select(names, [3, 4])
     results = [] if names else _never_computed(session, days.season_results_before(slates), chosen)
@@ -136,6 +137,12 @@ def _hint(outcome: Outcome, command: str) -> str:
     if outcome.status is Status.FAILED_PERMANENT:
         return f"mend the raw rows, nbactl data load them again, then {command}"
     return f"load what is missing, or {command} --allow-incomplete to run on what is there"
+
+
+def _calendar(session: Session, dates: DateRange) -> Calendar:
+    if not any(size.rows for size in session.sizes([SCHEDULE])):
+        raise PreconditionFailed("the schedule is empty", hint="nbactl data load DIR, or nbactl data sample")
+    return calendar.read(session, dates)
 
 
 def _never_computed(session: Session, dates: list[date], chosen: tuple[Processor, ...]) -> list[date]:

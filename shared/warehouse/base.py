@@ -106,10 +106,15 @@ class Warehouse(Protocol):
     def reading(self) -> AbstractContextManager[Session]:
         """A session that only reads; many may be open."""
 
-    def writing(self, tables: Iterable[Table]) -> AbstractContextManager[Session]:
-        """The one session that writes; `tables` are created where they are missing.
+    def writing(self, tables: Iterable[Table], *, must_exist: bool = False) -> AbstractContextManager[Session]:
+        """The one session that writes.
+
+        Args:
+            tables: made where they are missing.
+            must_exist: do not make a warehouse where there is none.
 
         Raises:
+            NotFound: there is no warehouse, and there must be one.
             WarehouseLocked: another process writes, and went on writing.
         """
 

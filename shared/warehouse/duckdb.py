@@ -181,17 +181,15 @@ class DuckDBWarehouse:
             NotFound: there is no such file.
             WarehouseLocked: another process writes, and went on writing.
         """
-        if not self.path.exists():
-            raise NotFound(
-                f"there is no warehouse at {self.path}",
-                hint="nbactl data load DIR makes one from a folder of raw tables",
-            )
+        self._require()
         with locked(self.path, exclusive=False, wait=self._wait), self._open(read_only=True) as connection:
             yield DuckDBSession(connection)
 
     @contextmanager
-    def writing(self, tables: Iterable[Table]) -> Iterator[DuckDBSession]:
-        """Open the file to write, making it and its tables where they are missing."""
+    def writing(self, tables: Iterable[Table], *, must_exist: bool = False) -> Iterator[DuckDBSession]:
+        """Open the file to write, making it, unless it must exist, and its tables where they are missing."""
+        if must_exist:
+            self._require()
         with ExitStack() as opened:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -221,6 +219,13 @@ class DuckDBWarehouse:
                     if (path := self.path.with_name(name)).exists():
                         shutil.copyfile(path, copy.with_name(name))
             yield DuckDBWarehouse(f"duckdb:///{copy}", wait=self._wait)
+
+    def _require(self) -> None:
+        if not self.path.exists():
+            raise NotFound(
+                f"there is no warehouse at {self.path}",
+                hint="nbactl data load DIR makes one from a folder of raw tables, nbactl data sample from nothing",
+            )
 
     @contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
