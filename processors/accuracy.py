@@ -1,33 +1,20 @@
 """How near our figures come to the league's own.
 
-The answer key is a folder of parquet files as the league publishes its figures: `team_advanced`, `player_advanced`,
-`team_misc_scoring`, `player_misc_scoring` and `shot_zones`. Each figure is compared game by game with what the
-warehouse holds; a ratio only where its denominator is above zero and, for a player, where he has minutes.
+Each figure is compared game by game with what the warehouse holds; a ratio only where its denominator is above zero
+and, for a player, where he has minutes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from shared.errors import NotFound
+from processors import answer_key
+from processors.answer_key import ZONES, Row, Rows
 from shared.warehouse.base import Session
 
-Row = Mapping[str, Any]
-Rows = Mapping[tuple[Any, ...], Row]
-
-_ZONES = {
-    "Restricted Area": ("rim", "paint"),
-    "In The Paint (Non-RA)": ("paint",),
-    "Mid-Range": ("mid_range",),
-    "Left Corner 3": ("corner_three",),
-    "Right Corner 3": ("corner_three",),
-    "Above the Break 3": ("above_break_three",),
-    "Backcourt": ("above_break_three",),
-}
 _REGULAR_MINUTES = 10
 """Minutes from which the box form of usage is compared: below, a single play moves it by whole points."""
 
@@ -108,76 +95,9 @@ def compare(session: Session, answers: Path) -> list[Comparison]:
     Raises:
         NotFound: a file of the key is missing.
     """
-    theirs = read_answers(answers)
-    ours = _ours(session)
+    theirs = answer_key.read(answers)
+    ours = answer_key.ours(session)
     return [_compare(figure, theirs[figure.answers], ours[figure.answers]) for figure in FIGURES]
-
-
-def read_answers(folder: Path) -> dict[str, Rows]:
-    """The league's rows, by game and team and by game and player; zone attempts are counted from its shots.
-
-    Raises:
-        NotFound: a file is missing.
-    """
-    import duckdb
-
-    def file(name: str) -> str:
-        path = folder / f"{name}.parquet"
-        if not path.is_file():
-            raise NotFound(f"there is no {path}", hint="--answers names the folder of the league's own figures")
-        return str(path)
-
-    with duckdb.connect() as connection:
-
-        def rows(sql: str, *names: str) -> list[dict[str, Any]]:
-            cursor = connection.execute(sql, [file(name) for name in names])
-            columns = [column[0] for column in cursor.description or ()]
-            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-
-        team = rows(
-            "SELECT a.*, m.pts_paint, m.pct_ast_fgm FROM read_parquet(?) AS a"
-            " JOIN read_parquet(?) AS m USING (game_id, team_id)",
-            "team_advanced",
-            "team_misc_scoring",
-        )
-        player = rows(
-            "SELECT a.*, m.pts_paint, m.pct_ast_fgm FROM read_parquet(?) AS a"
-            " JOIN read_parquet(?) AS m USING (game_id, player_id)",
-            "player_advanced",
-            "player_misc_scoring",
-        )
-        zone_rows = rows(
-            "SELECT game_id, player_id, zone_basic_official AS zone, count(*) AS attempts"
-            " FROM read_parquet(?) GROUP BY ALL",
-            "shot_zones",
-        )
-    players = {(row["game_id"], row["player_id"]): row | dict.fromkeys(_ZONE_NAMES, 0) for row in player}
-    for row in zone_rows:
-        for zone in _ZONES.get(row["zone"], ()):
-            players[row["game_id"], row["player_id"]][zone] += row["attempts"]
-    return {"team": {(row["game_id"], row["team_abbr"]): row for row in team}, "player": players}
-
-
-_ZONE_NAMES = ("rim", "paint", "mid_range", "corner_three", "above_break_three")
-
-
-def _ours(session: Session) -> dict[str, Rows]:
-    team = session.query(
-        """SELECT t.*, d.defensive_rating, p.assisted, p.unassisted
-FROM nba_analytics.team_offense_game_summary AS t
-INNER JOIN nba_analytics.team_defense_game_summary AS d
-  ON d.game_id = t.game_id AND d.defending_team_abbr = t.team_abbr
-LEFT JOIN (
-  SELECT game_id, team_abbr, SUM(assisted_fg_makes) AS assisted, SUM(unassisted_fg_makes) AS unassisted
-  FROM nba_analytics.player_game_summary
-  GROUP BY game_id, team_abbr
-) AS p ON p.game_id = t.game_id AND p.team_abbr = t.team_abbr"""
-    ).records()
-    player = session.query("SELECT * FROM nba_analytics.player_game_summary WHERE NOT is_dnp").records()
-    return {
-        "team": {(row["game_id"], row["team_abbr"]): row for row in team},
-        "player": {(row["game_id"], row["player_id"]): row for row in player},
-    }
 
 
 def _compare(figure: Figure, theirs: Rows, ours: Rows) -> Comparison:
@@ -330,7 +250,7 @@ FIGURES = (
             Target(exact_pct=99.9),
             _played,
         )
-        for zone in _ZONE_NAMES
+        for zone in ZONES
     ),
 )
 """Every figure with its target, in the order of the report."""
