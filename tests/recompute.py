@@ -1541,6 +1541,7 @@ def cache_row(world: World, player: Row, zones: Row | None) -> Row:
         "no_shot_zone_row": zones is None,
         f"usage_partial:{unknown_usage}": unknown_usage > 0,
         "missing_games": missing > 0,
+        "out_of_range": early_average_is_off(history, team_games),
     }
     return {
         **{column: player[column] for column in IDENTITY if column != "game_date"},
@@ -1560,6 +1561,20 @@ def cache_row(world: World, player: Row, zones: Row | None) -> Row:
         "data_quality_tier": tier,
         "quality_issues": sorted(issue for issue, holds in issues.items() if holds),
     }
+
+
+def early_average_is_off(history: Sequence[Row], team_games: Sequence[Row]) -> bool:
+    """Bounds that are soft with fewer than 5 games: one long or fast game may explain them."""
+    averages = player_averages(history)
+    bounds = {
+        "minutes_avg_last_10": 53,
+        "minutes_avg_season": 53,
+        "points_avg_season": 60,
+        "points_avg_last_5": 60,
+        "points_avg_last_10": 60,
+    }
+    own = len(history) < 5 and any(outside(averages[name], 0, high) for name, high in bounds.items())
+    return own or (len(team_games) < 5 and outside(average(team_games, "pace"), 80, 120))
 
 
 def player_averages(history: Sequence[Row]) -> Row:
@@ -1782,7 +1797,8 @@ def feature_issues(features: Mapping[str, Number], sources: Sources) -> list[str
 
 
 def early_value_is_off(features: Mapping[str, Number], sources: Sources) -> bool:
-    """Bounds that are soft with fewer than 5 team games (hard, so not an issue code, from then on)."""
+    """Bounds that are soft with fewer than 5 games (hard, so not an issue code, from then on), or always."""
+    player = sources.cache is None or sources.cache["games_in_sample_10"] < 5
     own = sources.cache is not None and sources.cache["team_games_in_sample_10"] < 5
     other = sources.defense is not None and sources.defense["games_in_sample"] < 5
     return any(
@@ -1792,5 +1808,12 @@ def early_value_is_off(features: Mapping[str, Number], sources: Sources) -> bool
             (other, "opponent_pace", 80, 120),
             (own, "team_pace", 80, 120),
             (own, "team_off_rating", 70, 160),
+            (player, "points_avg_last_3", 0, 60),
+            (player, "points_avg_last_5", 0, 60),
+            (player, "points_avg_last_10", 0, 60),
+            (player, "points_avg_season", 0, 60),
+            (player, "points_std_last_10", 0, 30),
+            (player, "minutes_avg_last_10", 0, 53),
+            (True, "implied_team_total", 60, 200),
         )
     )

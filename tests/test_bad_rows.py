@@ -122,3 +122,14 @@ def test_a_file_in_another_encoding_is_refused_by_name(
     path = folder / f"{PLAYER_BOX.name}.csv"
     path.write_bytes(path.read_bytes().decode().encode("iso-8859-2"))
     assert path.name in str(refused(warehouse, folder)[0])
+
+
+def test_an_all_star_game_has_teams_of_its_own(tmp_path: Path) -> None:
+    raw = two_days(SCHEDULE.name)
+    raw[SCHEDULE.name][1] |= {
+        "game_id": "20241101_WST_EST",
+        "nba_game_id": "0032400001",
+        "away_team_abbr": "WST",
+        "home_team_abbr": "EST",
+    }
+    assert not load(at(tmp_path / "w.duckdb"), write(tmp_path / "raw", raw)).odd

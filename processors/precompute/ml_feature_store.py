@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from processors.declaration import Check, Dated, Input, Issue, Processor, Relation, output
@@ -236,6 +237,52 @@ TABLE = output(
     ),
 )
 
+_SETTLED = 5
+"""Games from which an average outside its bounds is wrong; before, one long or fast game may explain it."""
+_AVERAGES = {
+    "points_avg_last_3": (0, 60),
+    "points_avg_last_5": (0, 60),
+    "points_avg_last_10": (0, 60),
+    "points_avg_season": (0, 60),
+    "points_std_last_10": (0, 30),
+    "minutes_avg_last_10": (0, 53),
+}
+_OPPONENT = {"opponent_def_rating": (70, 160), "opponent_pace": (80, 120)}
+_TEAM = {"team_off_rating": (70, 160), "team_pace": (80, 120)}
+_MARKET = {"implied_team_total": (60, 200)}
+"""A total of 150 and a spread of 40 are both lines that count, and lie outside together."""
+_ALWAYS = {
+    "games_in_last_7_days": (0, 6),
+    "fatigue_score": (0, 100),
+    "shot_zone_mismatch_score": (-10, 10),
+    "pace_score": (-3, 3),
+    "usage_spike_score": (-3, 3),
+    "rest_advantage": (-2, 2),
+    "injury_risk": (0, 3),
+    "recent_trend": (-2, 2),
+    "minutes_change": (-2, 2),
+    "home_away": (0, 1),
+    "back_to_back": (0, 1),
+    "playoff_game": (0, 1),
+    "pct_paint": (0, 1),
+    "pct_mid_range": (0, 1),
+    "pct_three": (0, 1),
+    "pct_free_throw": (0, 1),
+    "team_win_pct": (0, 1),
+    "vegas_points_line": (0.5, 60),
+    "vegas_opening_line": (0.5, 60),
+    "has_vegas_line": (0, 1),
+    "days_rest": (0, 366),
+    "minutes_load_last_7d": (0, 350),
+    "spread_magnitude": (0, 40),
+    "usage_rate_last_5": (0, 100),
+}
+
+
+def _within(bounds: Mapping[str, tuple[float, float]]) -> str:
+    return " AND ".join(f"({name} IS NULL OR {name} BETWEEN {low} AND {high})" for name, (low, high) in bounds.items())
+
+
 PROCESSOR = Processor(
     name="MLFeatureStoreProcessor",
     short="MLFS",
@@ -268,19 +315,18 @@ WHERE game_date BETWEEN @start_date AND @end_date
         Issue("no_injury_report", "_no_injury_report"),
         Issue(
             "out_of_range",
-            "_opponent_games < 5 AND (opponent_def_rating NOT BETWEEN 70 AND 160 OR opponent_pace NOT BETWEEN 80 AND 120)"
-            " OR _team_games < 5 AND (team_off_rating NOT BETWEEN 70 AND 160 OR team_pace NOT BETWEEN 80 AND 120)",
+            f"(_games < {_SETTLED} AND NOT ({_within(_AVERAGES)}))"
+            f" OR (_opponent_games < {_SETTLED} AND NOT ({_within(_OPPONENT)}))"
+            f" OR (_team_games < {_SETTLED} AND NOT ({_within(_TEAM)}))"
+            f" OR NOT ({_within(_MARKET)})",
         ),
     ),
     checks=(
-        Check(
-            "features_in_range",
-            "(points_avg_last_5 IS NULL OR points_avg_last_5 BETWEEN 0 AND 60) AND (points_avg_last_10 IS NULL OR points_avg_last_10 BETWEEN 0 AND 60) AND (points_avg_season IS NULL OR points_avg_season BETWEEN 0 AND 60) AND (points_avg_last_3 IS NULL OR points_avg_last_3 BETWEEN 0 AND 60) AND (points_std_last_10 IS NULL OR points_std_last_10 BETWEEN 0 AND 30) AND (games_in_last_7_days IS NULL OR games_in_last_7_days BETWEEN 0 AND 6) AND (fatigue_score IS NULL OR fatigue_score BETWEEN 0 AND 100) AND (shot_zone_mismatch_score IS NULL OR shot_zone_mismatch_score BETWEEN -10 AND 10) AND (pace_score IS NULL OR pace_score BETWEEN -3 AND 3) AND (usage_spike_score IS NULL OR usage_spike_score BETWEEN -3 AND 3) AND (rest_advantage IS NULL OR rest_advantage BETWEEN -2 AND 2) AND (recent_trend IS NULL OR recent_trend BETWEEN -2 AND 2) AND (minutes_change IS NULL OR minutes_change BETWEEN -2 AND 2) AND (injury_risk IS NULL OR injury_risk BETWEEN 0 AND 3) AND (home_away IS NULL OR home_away BETWEEN 0 AND 1) AND (back_to_back IS NULL OR back_to_back BETWEEN 0 AND 1) AND (playoff_game IS NULL OR playoff_game BETWEEN 0 AND 1) AND (has_vegas_line IS NULL OR has_vegas_line BETWEEN 0 AND 1) AND (pct_paint IS NULL OR pct_paint BETWEEN 0 AND 1) AND (pct_mid_range IS NULL OR pct_mid_range BETWEEN 0 AND 1) AND (pct_three IS NULL OR pct_three BETWEEN 0 AND 1) AND (pct_free_throw IS NULL OR pct_free_throw BETWEEN 0 AND 1) AND (team_win_pct IS NULL OR team_win_pct BETWEEN 0 AND 1) AND (vegas_points_line IS NULL OR vegas_points_line BETWEEN 0.5 AND 60) AND (vegas_opening_line IS NULL OR vegas_opening_line BETWEEN 0.5 AND 60) AND (minutes_avg_last_10 IS NULL OR minutes_avg_last_10 BETWEEN 0 AND 53) AND (minutes_load_last_7d IS NULL OR minutes_load_last_7d BETWEEN 0 AND 350) AND (spread_magnitude IS NULL OR spread_magnitude BETWEEN 0 AND 40) AND (implied_team_total IS NULL OR implied_team_total BETWEEN 60 AND 200) AND (usage_rate_last_5 IS NULL OR usage_rate_last_5 BETWEEN 0 AND 100) AND (days_rest IS NULL OR days_rest >= 0)",
-        ),
+        Check("features_in_range", _within(_ALWAYS)),
+        Check("averages_in_range", f"_games < {_SETTLED} OR ({_within(_AVERAGES)})"),
         Check(
             "teams_in_range",
-            "(_opponent_games < 5 OR (opponent_def_rating BETWEEN 70 AND 160 AND opponent_pace BETWEEN 80 AND 120))"
-            " AND (_team_games < 5 OR (team_off_rating BETWEEN 70 AND 160 AND team_pace BETWEEN 80 AND 120))",
+            f"(_opponent_games < {_SETTLED} OR ({_within(_OPPONENT)})) AND (_team_games < {_SETTLED} OR ({_within(_TEAM)}))",
         ),
         Check("shares_add_up", "ABS(pct_paint + pct_mid_range + pct_three - 1) <= 1e-6"),
         Check("quality_is_percent", "feature_quality_score BETWEEN 0 AND 100"),

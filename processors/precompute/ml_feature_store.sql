@@ -17,6 +17,7 @@ WITH features AS (
     t.team_abbr IS NOT NULL AS has_team,
     t.games_in_sample AS opponent_games,
     c.team_games_in_sample_10 AS team_games,
+    COALESCE(h.games_10, 0) AS games,
     COALESCE(c.is_production_ready AND p.is_production_ready AND t.is_production_ready, FALSE) AS sources_ready,
     CASE c.data_quality_tier WHEN 'high' THEN 10 WHEN 'medium' THEN 8 WHEN 'low' THEN 5 ELSE 0 END AS cache_weight,
     CASE f.data_quality_tier WHEN 'high' THEN 10 WHEN 'medium' THEN 8 WHEN 'low' THEN 5 ELSE 0 END AS composite_weight,
@@ -51,10 +52,11 @@ WITH features AS (
     END AS recent_trend,
     CASE
       WHEN c.minutes_drift IS NULL THEN NULL
-      WHEN c.minutes_drift >= 0.2 THEN 2.0
-      WHEN c.minutes_drift >= 0.1 THEN 1.0
-      WHEN c.minutes_drift <= -0.2 THEN -2.0
-      WHEN c.minutes_drift <= -0.1 THEN -1.0
+      -- a tenth that a FLOAT64 cannot hold is still a tenth
+      WHEN c.minutes_drift >= 0.2 - 1e-9 THEN 2.0
+      WHEN c.minutes_drift >= 0.1 - 1e-9 THEN 1.0
+      WHEN c.minutes_drift <= -0.2 + 1e-9 THEN -2.0
+      WHEN c.minutes_drift <= -0.1 + 1e-9 THEN -1.0
       ELSE 0.0
     END AS minutes_change,
     t.defensive_rating_last_15 AS opponent_def_rating,
@@ -296,5 +298,6 @@ SELECT
   no_injury_report AS _no_injury_report,
   player_status AS _player_status,
   opponent_games AS _opponent_games,
-  team_games AS _team_games
+  team_games AS _team_games,
+  games AS _games
 FROM scored

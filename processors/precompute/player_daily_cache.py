@@ -159,6 +159,14 @@ TABLE = output(
     ),
 )
 
+_SETTLED = 5
+"""Games from which an average outside its bounds is wrong; before, one long or fast game may explain it."""
+_AVERAGES = (
+    "minutes_avg_last_10 > 0 AND minutes_avg_last_10 <= 53 AND minutes_avg_season <= 53"
+    " AND points_avg_season <= 60 AND points_avg_last_5 <= 60 AND points_avg_last_10 <= 60"
+)
+_PACE = "team_pace_last_10 BETWEEN 80 AND 120"
+
 PROCESSOR = Processor(
     name="PlayerDailyCacheProcessor",
     short="PDC",
@@ -183,6 +191,11 @@ WHERE game_date BETWEEN @start_date AND @end_date AND games_played_season >= 1
         Issue("no_shot_zone_row", "NOT _has_zones"),
         Issue("usage_partial", "_usage_unknown_10 > 0", "_usage_unknown_10"),
         Issue("missing_games", "missing_games > 0"),
+        Issue(
+            "out_of_range",
+            f"(games_in_sample_10 < {_SETTLED} AND NOT ({_AVERAGES}))"
+            f" OR (team_games_in_sample_10 < {_SETTLED} AND NOT ({_PACE}))",
+        ),
     ),
     checks=(
         Check(
@@ -190,13 +203,8 @@ WHERE game_date BETWEEN @start_date AND @end_date AND games_played_season >= 1
             "ABS(points_avg_last_5 - _context_points_avg_last_5) <= 1e-9 AND ABS(points_avg_last_10 - _context_points_avg_last_10) <= 1e-9",
         ),
         Check("games_equal_context", "games_played_season = _context_games_played"),
-        Check(
-            "plausible_averages",
-            "minutes_avg_last_10 > 0 AND minutes_avg_last_10 <= 53 AND minutes_avg_season <= 53 AND points_avg_season <= 60 AND points_avg_last_5 <= 60 AND points_avg_last_10 <= 60",
-        ),
-        Check(
-            "plausible_rates",
-            "(usage_rate_last_10 IS NULL OR usage_rate_last_10 BETWEEN 0 AND 100) AND (team_pace_last_10 IS NULL OR team_pace_last_10 BETWEEN 80 AND 120)",
-        ),
+        Check("plausible_averages", f"games_in_sample_10 < {_SETTLED} OR ({_AVERAGES})"),
+        Check("plausible_pace", f"team_games_in_sample_10 < {_SETTLED} OR ({_PACE})"),
+        Check("plausible_usage", "usage_rate_last_10 BETWEEN 0 AND 100"),
     ),
 )

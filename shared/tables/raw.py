@@ -10,9 +10,12 @@ _GAME_ID = (
     "game_id must be YYYYMMDD_AWAY_HOME, with the date of game_date",
     r"regexp_full_match(game_id, '\d{8}_[A-Z]{3}_[A-Z]{3}') AND substr(game_id, 1, 8) = strftime(game_date, '%Y%m%d')",
 )
-_GAME_TEAMS = (
+_LEAGUE = f"substr(game_id, 10, 3) IN ({_TEAMS}) AND substr(game_id, 14, 3) IN ({_TEAMS})"
+_GAME_TEAMS = ("game_id names a team that the league does not have", _LEAGUE)
+_COUNTED_GAME_TEAMS = (
     "game_id names a team that the league does not have",
-    f"substr(game_id, 10, 3) IN ({_TEAMS}) AND substr(game_id, 14, 3) IN ({_TEAMS})",
+    # all-star and preseason games have teams of their own, and are never computed
+    f"coalesce(substr(nba_game_id, 1, 3) IN ('001', '003'), false) OR ({_LEAGUE})",
 )
 _TEAM = (
     "team_abbr must be one of the two teams in game_id",
@@ -58,7 +61,7 @@ _BOX_SHOTS = (
     ("three_pointers_made", "three_pointers_attempted"),
     ("free_throws_made", "free_throws_attempted"),
 )
-_BOX_RULES = (_GAME_ID, _GAME_TEAMS, _TEAM, _LOOKUP, _MINUTES, _never_negative(*_BOX_COUNTS), _within(*_BOX_SHOTS))
+_BOX_RULES = (_GAME_ID, _TEAM, _LOOKUP, _MINUTES, _never_negative(*_BOX_COUNTS), _within(*_BOX_SHOTS))
 _FOULS = ("more than six personal fouls", "coalesce(personal_fouls <= 6, true)")
 
 SCHEDULE = Table(
@@ -70,7 +73,7 @@ SCHEDULE = Table(
     cluster=("season_year", "home_team_abbr", "away_team_abbr"),
     accepts=(
         _GAME_ID,
-        _GAME_TEAMS,
+        _COUNTED_GAME_TEAMS,
         _NBA_GAME_ID,
         (
             "game_id must name the away team first, then the home team",
@@ -116,6 +119,7 @@ PLAYER_BOX = Table(
     cluster=("season_year", "team_abbr", "player_lookup"),
     accepts=(
         *_BOX_RULES,
+        _COUNTED_GAME_TEAMS,
         ("player_status must be active, dnp or inactive", "player_status IN ('active', 'dnp', 'inactive')"),
     ),
     expects=(_FOULS,),
@@ -167,7 +171,7 @@ FALLBACK_BOX = Table(
     key=("game_id", "player_lookup"),
     partition="game_date",
     cluster=("player_lookup", "team_abbr"),
-    accepts=_BOX_RULES,
+    accepts=(*_BOX_RULES, _GAME_TEAMS),
     expects=(_FOULS,),
     columns=(
         required(
@@ -217,7 +221,7 @@ TEAM_BOX = Table(
     cluster=("team_abbr", "season_year"),
     accepts=(
         _GAME_ID,
-        _GAME_TEAMS,
+        _COUNTED_GAME_TEAMS,
         _TEAM,
         _NBA_GAME_ID,
         _MINUTES,
@@ -274,7 +278,7 @@ PLAY_BY_PLAY = Table(
     cluster=("game_id", "event_type"),
     accepts=(
         _GAME_ID,
-        _GAME_TEAMS,
+        _COUNTED_GAME_TEAMS,
         ("period must be 1 or more", "period >= 1"),
         ("clock_seconds_remaining must be 0 to 720", "clock_seconds_remaining BETWEEN 0 AND 720"),
         (
