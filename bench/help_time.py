@@ -2,7 +2,7 @@
 
 Both are whole processes, started the way pip's console scripts start them, in turn, so that whatever
 else the machine does falls on both. Run: python bench/help_time.py [ROUNDS]
-"""  # noqa: INP001 -- scripts, not a package
+"""
 
 import compileall
 import os
@@ -72,7 +72,7 @@ def _write_script(folder: Path, module: str) -> Path:
 def _seconds(script: Path) -> float:
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     start = perf_counter()
-    subprocess.run([sys.executable, script, "--help"], check=True, stdout=subprocess.DEVNULL, env=environ)  # noqa: S603
+    subprocess.run([sys.executable, script, "--help"], check=True, stdout=subprocess.DEVNULL, env=environ)
     return perf_counter() - start
 
 

@@ -9,7 +9,7 @@ import gzip
 import json
 import random
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -500,11 +500,3 @@ _WRITERS = {
     "csv": _write_csv,
     "csv.gz": _write_csv,
 }
-
-
-def orders(values: Sequence[date]) -> Iterator[list[date]]:
-    """A few telling orders: forwards, backwards, from the middle outwards."""
-    middle = len(values) // 2
-    yield list(values)
-    yield list(reversed(values))
-    yield sorted(values, key=lambda value: abs(values.index(value) - middle))

@@ -133,3 +133,12 @@ def test_an_all_star_game_has_teams_of_its_own(tmp_path: Path) -> None:
         "home_team_abbr": "EST",
     }
     assert not load(at(tmp_path / "w.duckdb"), write(tmp_path / "raw", raw)).odd
+
+
+def test_a_file_without_rows_is_reported(tmp_path: Path) -> None:
+    folder = write(tmp_path / "raw", two_days(SCHEDULE.name), "csv")
+    path = folder / f"{SCHEDULE.name}.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    path = path.rename(path.with_suffix(".CSV"))
+    (finding,) = load(at(tmp_path / "w.duckdb"), folder).odd
+    assert (finding.problem, finding.example) == ("there are no rows", str(path))

@@ -195,7 +195,8 @@ class Maker:
     def _seconds(self, *, star: bool) -> int:
         """Whole seconds, often those at which something begins; a star plays until he is tired."""
         limits = (2400, 2401, 2880) if star else (1, 719, 1440, 1680, 2100, 2101)
-        return self.dice.choice((*limits, self.dice.randint(1, 2900)))
+        seconds: int = self.dice.choice((*limits, self.dice.randint(1, 2900)))
+        return seconds
 
     def _id(self, player: str) -> int | None:
         """Sources may omit an id; they do not contradict each other."""

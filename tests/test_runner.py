@@ -19,9 +19,9 @@ from processors.runner import Outcome
 from shared.clock import DateRange
 from shared.ledger import PROCESSOR_RUNS, Status
 from shared.tables.model import Table
-from shared.tables.raw import PLAYER_BOX, SCHEDULE, TEAM_BOX
+from shared.tables.raw import FALLBACK_BOX, PLAYER_BOX, SCHEDULE, TEAM_BOX
 from shared.warehouse.duckdb import DuckDBWarehouse
-from tests.builders import FINAL_DATES, SLATE, game_id
+from tests.builders import FINAL_DATES, SLATE, fallback, game_id, league
 from tests.conftest import analytics, contents, copied, differing, precompute, silent
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH = FINAL_DATES
@@ -328,6 +328,43 @@ def test_a_date_with_rows_is_never_replaced_by_an_empty_one(tiny_done: DuckDBWar
         assert "the stored ones stay" in str(refused.reason)
     for table, day in ((TOG, SECOND), (PGS, THIRD)):
         assert of_date(tiny_done, table, day) == [one for one in before[table.id] if f"{day:%Y%m%d}_" in one]
+
+
+def test_a_game_without_gamebook_is_told_by_the_fallback_source(tiny: DuckDBWarehouse) -> None:
+    game = game_id(SECOND, "BOS", "LAL")
+    boxes = [row for row in league()[PLAYER_BOX.name] if row["game_id"] == game and row["minutes"]]
+    alter(tiny, f"DELETE FROM {PLAYER_BOX.id} WHERE game_id = '{game}'")
+    with tiny.writing(runner.all_tables()) as session:
+        session.insert(FALLBACK_BOX, [fallback(box, minutes=30) for box in boxes])
+    outcomes = analytics(tiny, one_day(SECOND), ("TOG", "PGS"))
+    assert statuses(outcomes)["PGS", SECOND] is Status.SUCCESS
+    told = rows(
+        tiny,
+        "SELECT game_id, primary_source_used, COUNT(*), SUM(points), COUNT(player_id), COUNT(plus_minus),"
+        f" COUNT(paint_attempts), MIN(data_quality_tier) FROM {PGS.id} GROUP BY 1, 2 ORDER BY 1",
+    )
+    points = sum(box["points"] for box in boxes)
+    assert told[0] == (game, "bdl_boxscores", 16, points, 0, 0, 16, "medium")
+    assert told[1][1:3] == ("nbac_gamebook", 20)
+
+
+def test_a_game_without_play_by_play_has_no_zones_and_estimated_possessions(tiny: DuckDBWarehouse) -> None:
+    game = game_id(SECOND, "BOS", "LAL")
+    alter(tiny, f"DELETE FROM nba_raw.nbac_play_by_play WHERE game_id = '{game}'")
+    outcomes = analytics(tiny, one_day(SECOND), ("TOG", "TDG", "PGS"))
+    assert set(statuses(outcomes).values()) == {Status.SUCCESS}
+    teams = rows(
+        tiny,
+        "SELECT game_id, possessions_source, COUNT(team_paint_attempts), COUNT(pace)"
+        f" FROM {TOG.id} GROUP BY 1, 2 ORDER BY 1",
+    )
+    assert teams == [(game, "box", 0, 2), (game_id(SECOND, "NYK", "GSW"), "play_by_play", 2, 2)]
+    players = rows(
+        tiny,
+        f"SELECT COUNT(usage_rate), COUNT(paint_attempts), COUNT(and1_count) FROM {PGS.id} WHERE game_id = '{game}'",
+    )
+    assert players == [(16, 0, 0)]
+    assert found(outcomes, "TOG", SECOND).issues["no_play_by_play"] == 2
 
 
 # ---------------------------------------------------------------- the night before

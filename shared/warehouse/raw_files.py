@@ -131,7 +131,7 @@ def _files(folder: Path, name: str) -> list[Path]:
 
 
 def _suffix(path: Path) -> str:
-    return next((suffix for suffix in reversed(path.suffixes) if suffix != ".gz"), "")
+    return next((suffix for suffix in reversed([one.lower() for one in path.suffixes]) if suffix != ".gz"), "")
 
 
 def _stage_table(
@@ -149,6 +149,8 @@ def _stage_table(
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * EXCLUDE (_file, _row) FROM cast_rows")
     rows, dates = raw_checks.one_row(connection, f"SELECT count(*), count(DISTINCT {table.date_column}) FROM {name}")
     absent = tuple(column.name for column in table.columns if column.name not in present)
+    if not rows:
+        odd.append(Finding(table.name, "there are no rows", example=str(files[0])))
     odd += raw_checks.broken_rules(connection, table, table.expects)
     return Staged(table, rows, dates, absent)
 
