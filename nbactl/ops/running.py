@@ -140,9 +140,10 @@ def _hint(outcome: Outcome, command: str) -> str:
 
 
 def _calendar(session: Session, dates: DateRange) -> Calendar:
-    if not any(size.rows for size in session.sizes([SCHEDULE])):
+    days = calendar.read(session, dates)
+    if not days.days and not any(size.rows for size in session.sizes([SCHEDULE])):
         raise PreconditionFailed("the schedule is empty", hint="nbactl data load DIR, or nbactl data sample")
-    return calendar.read(session, dates)
+    return days
 
 
 def _never_computed(session: Session, dates: list[date], chosen: tuple[Processor, ...]) -> list[date]:

@@ -104,13 +104,13 @@ class DuckDBSession:
         Raises:
             PreconditionFailed: a table is there with other columns than the contract's.
         """
-        there = {row[0]: row[1] for row in self._connection.execute(_COLUMNS).fetchall()}
+        there = self._columns()
         for table in tables:
             if table.id not in there:
                 self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.dataset}")
                 self._connection.execute(_create_statement(table))
                 self.insert(table, [dict(zip(table.column_names, row, strict=True)) for row in table.content])
-            elif tuple(there[table.id]) != table.column_names:
+            elif there[table.id] != list(table.column_names):
                 raise PreconditionFailed(
                     f"{table.id} was made by another version of nbactl",
                     why="its columns are not those of this version",
@@ -119,8 +119,15 @@ class DuckDBSession:
 
     def sizes(self, tables: Iterable[Table]) -> list[TableSize]:
         """What each existing table holds; bytes are whole blocks on disk."""
-        there = {row[0] for row in self._connection.execute(_COLUMNS).fetchall()}
+        there = self._columns()
         return [self._size(table) for table in tables if table.id in there]
+
+    def _columns(self) -> dict[str, list[str]]:
+        """The tables that exist, and their columns."""
+        found: dict[str, list[str]] = {}
+        for table, column in self._connection.execute(_COLUMNS).fetchall():
+            found.setdefault(table, []).append(column)
+        return found
 
     def _size(self, table: Table) -> TableSize:
         dates = f"count(DISTINCT {table.partition}), min({table.partition}), max({table.partition})"
@@ -242,10 +249,10 @@ class DuckDBWarehouse:
 
 
 _COLUMNS = """
-SELECT schema_name || '.' || table_name, list(column_name ORDER BY column_index)
+SELECT schema_name || '.' || table_name, column_name
 FROM duckdb_columns()
 WHERE NOT internal AND database_name = current_database()
-GROUP BY ALL
+ORDER BY column_index
 """
 
 
