@@ -147,14 +147,14 @@ def _own(name: str) -> Callable[[Row], float | None]:
     return lambda row: row[name]
 
 
-def _assisted_of_team(row: Row) -> float | None:
-    made = None if row["assisted"] is None else row["assisted"] + row["unassisted"]
-    return row["assisted"] / made if made else None
+def _share(part: str, rest: str) -> Callable[[Row], float | None]:
+    """The part of the two together; None where they are unknown or both zero."""
 
+    def share(row: Row) -> float | None:
+        whole = None if row[part] is None else row[part] + row[rest]
+        return row[part] / whole if whole else None
 
-def _assisted_of_player(row: Row) -> float | None:
-    made = None if row["assisted_fg_makes"] is None else row["assisted_fg_makes"] + row["unassisted_fg_makes"]
-    return row["assisted_fg_makes"] / made if made else None
+    return share
 
 
 def _played(theirs: Row, ours: Row | None) -> bool:
@@ -173,16 +173,9 @@ def _on_court(theirs: Row, ours: Row | None) -> bool:
     return _played(theirs, ours) and bool(theirs["poss"]) and bool(known or plays)
 
 
-def _attempted(theirs: Row, ours: Row | None) -> bool:
-    return _played(theirs, ours) and (ours is None or ours["fg_attempts"] > 0)
-
-
-def _scored_or_tried(theirs: Row, ours: Row | None) -> bool:
-    return _played(theirs, ours) and (ours is None or ours["fg_attempts"] + ours["ft_attempts"] > 0)
-
-
-def _made(theirs: Row, ours: Row | None) -> bool:
-    return _played(theirs, ours) and (ours is None or ours["fg_makes"] > 0)
+def _having(*counts: str) -> Callable[[Row, Row | None], bool]:
+    """Compare who played and whose counts, the ratio's denominator, are not all zero."""
+    return lambda theirs, ours: _played(theirs, ours) and (ours is None or sum(ours[name] for name in counts) > 0)
 
 
 _ALL_EXACT = Target(exact_pct=100)
@@ -207,9 +200,17 @@ FIGURES = (
     ),
     Figure("pace", "team", _column("pace"), _own("pace"), 2, Target(mean_abs_error=0.13)),
     Figure("ts_pct_team", "team", _column("ts_pct"), _own("ts_pct"), 3, _ALL_EXACT),
-    Figure("ts_pct_player", "player", _column("ts_pct"), _own("ts_pct"), 3, _ALL_EXACT, _scored_or_tried),
+    Figure(
+        "ts_pct_player",
+        "player",
+        _column("ts_pct"),
+        _own("ts_pct"),
+        3,
+        _ALL_EXACT,
+        _having("fg_attempts", "ft_attempts"),
+    ),
     Figure("efg_pct_team", "team", _column("efg_pct"), _own("efg_pct"), 3, _ALL_EXACT),
-    Figure("efg_pct_player", "player", _column("efg_pct"), _own("efg_pct"), 3, _ALL_EXACT, _attempted),
+    Figure("efg_pct_player", "player", _column("efg_pct"), _own("efg_pct"), 3, _ALL_EXACT, _having("fg_attempts")),
     Figure(
         "usage_rate",
         "player",
@@ -238,8 +239,16 @@ FIGURES = (
         _ALL_EXACT,
         _played,
     ),
-    Figure("assisted_share_team", "team", _column("pct_ast_fgm"), _assisted_of_team, 3, _ALL_EXACT),
-    Figure("assisted_share", "player", _column("pct_ast_fgm"), _assisted_of_player, 3, _ALL_EXACT, _made),
+    Figure("assisted_share_team", "team", _column("pct_ast_fgm"), _share("assisted", "unassisted"), 3, _ALL_EXACT),
+    Figure(
+        "assisted_share",
+        "player",
+        _column("pct_ast_fgm"),
+        _share("assisted_fg_makes", "unassisted_fg_makes"),
+        3,
+        _ALL_EXACT,
+        _having("fg_makes"),
+    ),
     *(
         Figure(
             f"zone_{zone}_attempts",

@@ -12,6 +12,7 @@ import processors.analytics
 import processors.precompute
 from processors.declaration import Processor, Relation
 from shared.errors import UnknownName
+from shared.ledger import PROCESSOR_RUNS
 from shared.tables.model import Table
 from shared.tables.raw import RAW_TABLES, TEAM_LOCATIONS
 
@@ -29,8 +30,8 @@ def processors_in_order() -> tuple[Processor, ...]:
 
 @cache
 def tables() -> dict[str, Table]:
-    """Every table of raw data and of the pipeline, by bare name."""
-    listed = (*RAW_TABLES, TEAM_LOCATIONS, *(one.output for one in processors_in_order()))
+    """Every table of raw data, of the pipeline, and of its ledger, by bare name."""
+    listed = (*RAW_TABLES, TEAM_LOCATIONS, *(one.output for one in processors_in_order()), PROCESSOR_RUNS)
     return {table.name: table for table in listed}
 
 
@@ -60,12 +61,6 @@ def select(names: Iterable[str], phases: Iterable[int]) -> tuple[Processor, ...]
     offered = [one for one in processors_in_order() if one.phase in set(phases)]
     wanted = {_named(name, offered).name for name in names}
     return tuple(one for one in offered if not wanted or one.name in wanted)
-
-
-def blockers(processor: Processor) -> tuple[Processor, ...]:
-    """The processors whose rows of the same date it requires."""
-    required = {one.table for one in processor.inputs if one.required and one.relation is Relation.SAME_DATE}
-    return tuple(one for one in processors_in_order() if one.output.name in required)
 
 
 def _named(name: str, offered: list[Processor]) -> Processor:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from processors import graph
 from shared.clock import DateRange
 from shared.errors import UnknownName, UsageError
-from shared.ledger import PROCESSOR_RUNS
 from shared.tables.model import Table
 from shared.warehouse.base import Result, Session
 
@@ -43,12 +42,12 @@ def read(session: Session, wanted: Selection) -> Result:
         UnknownName: there is no such table, column or player.
         UsageError: the table has no dates, players or teams to select by.
     """
-    table = _table(wanted.table)
+    table = graph.table(wanted.table)
     conditions = ["TRUE"]
     params: dict[str, object] = {}
     if wanted.dates:
-        column = _one_of(table, (table.partition,) if table.partition else (), "dates", "--date")[0]
-        conditions.append(f"{column} BETWEEN @start_date AND @end_date")
+        (dated,) = _one_of(table, (table.partition,) if table.partition else (), "dates", "--date")
+        conditions.append(f"{dated} BETWEEN @start_date AND @end_date")
         params |= {"start_date": wanted.dates.start, "end_date": wanted.dates.end}
     if wanted.player:
         (column, *_) = _one_of(table, _PLAYERS, "players", "--player")
@@ -68,7 +67,7 @@ def read(session: Session, wanted: Selection) -> Result:
         params,
     )
     if wanted.player and not result.rows:
-        _check_player(session, table, lookup(wanted.player))
+        _check_player(session, table, column, lookup(wanted.player))
     return result
 
 
@@ -78,12 +77,6 @@ def lookup(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", folded.lower())
 
 
-def _table(name: str) -> Table:
-    if name.rsplit(".", maxsplit=1)[-1] == PROCESSOR_RUNS.name:
-        return PROCESSOR_RUNS
-    return graph.table(name)
-
-
 def _one_of(table: Table, names: tuple[str, ...], what: str, flag: str) -> list[str]:
     found = [name for name in names if name in table.column_names]
     if not found:
@@ -91,8 +84,7 @@ def _one_of(table: Table, names: tuple[str, ...], what: str, flag: str) -> list[
     return found
 
 
-def _check_player(session: Session, table: Table, player: str) -> None:
-    (column, *_) = _one_of(table, _PLAYERS, "players", "--player")
+def _check_player(session: Session, table: Table, column: str, player: str) -> None:
     known = [row[0] for row in session.query(f"SELECT DISTINCT {column} FROM {table.id}").rows if row[0]]
     if player not in known:
         raise UnknownName("player", player, known)

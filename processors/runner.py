@@ -14,7 +14,7 @@ from datetime import date, datetime
 from time import perf_counter
 from typing import Any
 
-from processors import gates, statements
+from processors import gates, graph, statements
 from processors.calendar import Calendar, spans
 from processors.declaration import Dated, Processor
 from shared.clock import today, utc_now
@@ -279,6 +279,4 @@ def _record(outcome: Outcome, run_id: str, request: Request, started: datetime) 
 
 def all_tables() -> list[Table]:
     """Every table that a run reads or writes."""
-    from processors.graph import tables
-
-    return [*tables().values(), PROCESSOR_RUNS]
+    return list(graph.tables().values())

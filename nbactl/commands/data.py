@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from nbactl.ops.sampling import fill
+from nbactl.ops.sampling import WEEKS, fill
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
@@ -17,7 +17,7 @@ from nbactl.render.tables import Column, write
 from nbactl.session import Session
 from processors import runner
 from processors import sample as league
-from processors.sample.calendar import WEEKS
+from processors.sample import calendar
 from shared import clock
 from shared.errors import PreconditionFailed, UsageError
 from shared.tables.raw import RAW_TABLES
@@ -64,7 +64,7 @@ def load(session: Session, folder: Path, output: str) -> None:
 @command.command()
 @click.option(
     "--weeks",
-    type=click.IntRange(2, WEEKS),
+    type=click.IntRange(2, calendar.WEEKS),
     metavar="N",
     help="The first N weeks of a season; the last one is to come.  [default: 8]",
 )
@@ -105,7 +105,7 @@ def sample(  # noqa: PLR0913 -- one parameter per option
     """
     if weeks and seasons:
         raise UsageError("--weeks excludes --seasons", hint=f"--seasons {seasons}")
-    weeks = None if seasons else weeks or 8
+    weeks = None if seasons else weeks or WEEKS
 
     day = today or clock.today()
     showing = progress(league.steps(weeks, seasons), quiet=session.quiet)

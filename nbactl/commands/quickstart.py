@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from nbactl.ops import running
-from nbactl.ops.sampling import fill
+from nbactl.ops.sampling import WEEKS, fill
 from nbactl.render import messages
 from nbactl.render.progress import progress
 from nbactl.render.tables import Column, write
@@ -28,7 +28,6 @@ MATCHUPS = (
     Column("score", digits=1),
     Column("reasons"),
 )
-_WEEKS = 8
 
 
 @click.command()
@@ -42,8 +41,8 @@ def command(session: Session) -> None:
     with warehouse.writing(runner.all_tables()) as opened:
         if not any(size.rows for size in opened.sizes(RAW_TABLES)):
             messages.note("1. no raw tables yet: making eight weeks of sample data", quiet=session.quiet)
-            with progress(sample.steps(_WEEKS, None), quiet=session.quiet) as step:
-                fill(opened, weeks=_WEEKS, today=clock.today(), watch=step)
+            with progress(sample.steps(WEEKS, None), quiet=session.quiet) as step:
+                fill(opened, weeks=WEEKS, today=clock.today(), watch=step)
         slate = calendar.nearest_slate(opened, clock.today())
         plan = running.plan_precompute(opened, DateRange(slate, slate), [], allow_incomplete=False)
         messages.note(f"2. computing {plan.resolved}", quiet=session.quiet)

@@ -13,7 +13,6 @@ import click
 from processors import statements
 from processors.declaration import Processor
 from processors.graph import processors_in_order, tables
-from shared.ledger import PROCESSOR_RUNS
 from shared.tables.model import Table
 
 _NOTE = "<!-- Made from the declarations by `python -m nbactl.ops.documents`. -->\n"
@@ -22,7 +21,7 @@ _NOTE = "<!-- Made from the declarations by `python -m nbactl.ops.documents`. --
 def pages() -> dict[str, str]:
     """Every page by its path below `docs/`."""
     makers = {one.output.name: one for one in processors_in_order()}
-    listed = [*tables().values(), PROCESSOR_RUNS]
+    listed = list(tables().values())
     written = {f"tables/{table.name}.md": _table_page(table, makers.get(table.name)) for table in listed}
     written["tables/README.md"] = _index(listed)
     written |= dict(_command_pages())

@@ -87,6 +87,7 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
             "rows": sum(one.rows for one in ones),
             "expected": sum(one.expected for one in ones),
             "quality": f"{high}/{medium}/{low}",
+            # the dates of one statement share its seconds
             "seconds": sum({one.seconds for one in ones}),
         }
 

@@ -12,6 +12,9 @@ from shared.tables.raw import RAW_TABLES
 from shared.warehouse.base import Session
 from shared.warehouse.raw_files import Loaded
 
+WEEKS = 8
+"""Of a sample, where nobody says how many: enough for every window to fill."""
+
 
 def fill(  # noqa: PLR0913 -- what a sample depends on
     session: Session,

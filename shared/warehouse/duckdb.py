@@ -18,26 +18,11 @@ from shared.settings import duckdb_path
 from shared.tables.model import Table
 from shared.warehouse import raw_files
 from shared.warehouse.base import Exchange, Params, Result, TableSize
+from shared.warehouse.duckdb_types import duckdb_type
 from shared.warehouse.lock import locked
 from shared.warehouse.translate import to_duckdb
 
-_TYPES = {
-    "INT64": "BIGINT",
-    "FLOAT64": "DOUBLE",
-    "STRING": "VARCHAR",
-    "BOOL": "BOOLEAN",
-    "DATE": "DATE",
-    "TIMESTAMP": "TIMESTAMPTZ",
-    "JSON": "JSON",
-    "ARRAY<STRING>": "VARCHAR[]",
-    "ARRAY<INT64>": "BIGINT[]",
-}
 _PARAMETER = re.compile(r"\$(\w+)")
-
-
-def duckdb_type(googlesql: str) -> str:
-    """The DuckDB type that holds a GoogleSQL type of the contracts."""
-    return _TYPES[googlesql]
 
 
 class DuckDBSession:

@@ -14,14 +14,7 @@ import duckdb
 from shared.errors import Finding
 from shared.tables.model import Column, Table
 from shared.tables.raw import PLAY_BY_PLAY, SCHEDULE, TEAM_BOX
-
-_TYPES = {
-    "ARRAY<INT64>": "BIGINT[]",
-    "FLOAT64": "DOUBLE",
-    "INT64": "BIGINT",
-    "STRING": "VARCHAR",
-    "TIMESTAMP": "TIMESTAMPTZ",
-}
+from shared.warehouse.duckdb_types import duckdb_type
 
 
 def check_values(connection: duckdb.DuckDBPyConnection, table: Table, present: set[str]) -> Iterator[Finding]:
@@ -119,33 +112,30 @@ WHERE e.makes != b.fg_made OR abs(e.attempts - b.fg_attempted) > 3
 """
 
 
-def duckdb_type(column: Column) -> str:
-    """The DuckDB type of a raw column."""
-    return _TYPES.get(column.type, column.type)
-
-
 def value(column: Column) -> str:
     """The value as declared; an empty text is no value, as CSV cannot tell them apart."""
-    name = f'"{column.name}"'
-    text = f"nullif({name}::VARCHAR, '')"
+    name, text = f'"{column.name}"', _text(column)
     if column.type == "STRING":
         return text
     if column.type.startswith("ARRAY"):
-        return f"TRY_CAST({name} AS {duckdb_type(column)})"
+        return f"TRY_CAST({name} AS {duckdb_type(column.type)})"
     if column.type == "INT64":
         # a file that holds 3.7 where a count belongs is wrong, and rounding would hide it
         return f"CASE WHEN regexp_matches({text}, '^[-+]?[0-9]+(\\.0*)?$') THEN TRY_CAST({name} AS BIGINT) END"
-    return f"TRY_CAST({text} AS {duckdb_type(column)})"
+    return f"TRY_CAST({text} AS {duckdb_type(column.type)})"
+
+
+def _text(column: Column) -> str:
+    return f"nullif(\"{column.name}\"::VARCHAR, '')"
 
 
 def _misfit(column: Column) -> str:
-    present = f"nullif(\"{column.name}\"::VARCHAR, '') IS NOT NULL"
     infinite = f" OR NOT isfinite({value(column)})" if column.type == "FLOAT64" else ""
-    return f"{present} AND ({value(column)} IS NULL{infinite})"
+    return f"{_text(column)} IS NOT NULL AND ({value(column)} IS NULL{infinite})"
 
 
 def _missing(column: Column) -> str:
-    return f"nullif(\"{column.name}\"::VARCHAR, '') IS NULL" if column.mode == "REQUIRED" else "false"
+    return f"{_text(column)} IS NULL" if column.mode == "REQUIRED" else "false"
 
 
 def _example(connection: duckdb.DuckDBPyConnection, column: Column, condition: str) -> str:

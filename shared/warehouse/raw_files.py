@@ -15,6 +15,7 @@ import duckdb
 from shared.errors import DataError, Finding
 from shared.tables.model import Column, Table
 from shared.warehouse import raw_checks
+from shared.warehouse.duckdb_types import duckdb_type
 
 _READERS: dict[str, Callable[[str], str]] = {
     ".parquet": lambda files: (
@@ -192,7 +193,7 @@ def _numbered(rows: str) -> str:
 def _cast(connection: duckdb.DuckDBPyConnection, table: Table, present: set[str]) -> None:
     def declared(column: Column) -> str:
         value = raw_checks.value(column) if column.name in present else "NULL"
-        return f"{value}::{raw_checks.duckdb_type(column)} AS {column.name}"
+        return f"{value}::{duckdb_type(column.type)} AS {column.name}"
 
     values = ", ".join(map(declared, table.columns))
     connection.execute(

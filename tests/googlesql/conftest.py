@@ -12,7 +12,6 @@ import pytest
 
 from processors import graph, statements
 from processors.declaration import Processor
-from shared.ledger import PROCESSOR_RUNS
 from shared.tables.model import Column, Table
 from shared.warehouse.duckdb import DuckDBSession
 from tests.googlesql.oracle import Engine, Oracle, Params, Row, Rows
@@ -35,7 +34,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def oracle(engine: Engine) -> Oracle:
-    return Oracle(engine, [*graph.tables().values(), PROCESSOR_RUNS])
+    return Oracle(engine, graph.tables().values())
 
 
 def with_stage(engine: Engine, oracle: Oracle, processor: Processor) -> Oracle:
