@@ -21,9 +21,18 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Compute Phase 3: results, and the next slate's context.",
         ),
         "run-precompute": ("nbactl.commands.run:precompute", "Compute everything for the games on a date."),
+        "backfill": ("nbactl.commands.run:backfill", "Compute what is missing or stale over a range of dates."),
+        "status": ("nbactl.commands.status", "Say how every table stands, and what to type."),
+        "runs": ("nbactl.commands.runs", "List what ran, when and with what result."),
+        "impact": ("nbactl.commands.impact", "Say what a correction makes stale."),
+        "reconcile": ("nbactl.commands.reconcile", "Repair what runs that died, or others, left behind."),
+        "up": ("nbactl.commands.up:up", "Run the whole pipeline on this machine, and watch it."),
+        "down": ("nbactl.commands.up:down", "End the pipeline on this machine."),
+        "publish-test": ("nbactl.commands.publish_test", "Publish one event, and follow what it sets off."),
         "show": ("nbactl.commands.show", "Print rows of any table."),
         "graph": ("nbactl.commands.graph", "Print processors, their inputs and what they set off."),
         "verify": ("nbactl.commands.verify", "Prove that the tables are right."),
+        "infra": ("nbactl.commands.infra", "Make topics, subscriptions and roles as declared."),
         "config": ("nbactl.commands.config", "Show each setting and where its value comes from."),
         "help": ("nbactl.commands.help", "Explain a command, the exit codes or completion."),
     }
@@ -93,7 +102,9 @@ def _accept_global_options(command: click.Command) -> None:
         for inner in command.commands.values():
             _accept_global_options(inner)
     else:
-        command.params.extend(global_options(hidden=True))
+        # a command's own option of the same name is the one that is meant there
+        own = {name for parameter in command.params for name in parameter.opts}
+        command.params.extend(one for one in global_options(hidden=True) if own.isdisjoint(one.opts))
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from shared.pubsub import PubSub
     from shared.settings import Settings
+    from shared.warehouse.base import Warehouse
 
 
 class Session:
@@ -15,6 +17,9 @@ class Session:
 
     def __init__(self) -> None:
         self.warehouse: str | None = None
+        self.wait: str | None = None
+        self.project: str | None = None
+        self.region: str | None = None
         self.debug = False
         self.quiet = False
         self.verbose = False
@@ -25,23 +30,35 @@ class Session:
         from nbactl.render import messages
         from shared import settings
 
-        resolved = settings.load({"warehouse": self.warehouse})
+        resolved = settings.load({name: getattr(self, name) for name in ("warehouse", "wait", "project", "region")})
         for row in resolved.rows() if self.verbose else ():
             messages.note(f"{row['setting']}: {row['value']} ({row['origin']})")
         return resolved
+
+    def connect(self) -> "Warehouse":
+        """The warehouse of the settings; nothing is opened yet.
+
+        Raises:
+            UsageError: no engine has its URL, or `wait` is no number of seconds.
+        """
+        from shared.warehouse.connect import connect
+
+        return connect(self.settings.warehouse, wait=self.settings.wait_seconds)
+
+    def pubsub(self) -> "PubSub":
+        """The messages of the settings' project, on its emulator where one is named; nothing is opened yet."""
+        from shared.pubsub import PubSub
+
+        return PubSub(self.settings.project, self.settings.emulator or None)
 
 
 def global_options(*, hidden: bool = False) -> list[click.Parameter]:
     """Return the options that every command accepts, so that they may stand anywhere on the line."""
     return [
-        click.Option(
-            ["--warehouse"],
-            metavar="URL",
-            help="Use this warehouse, e.g. duckdb:///file.",
-            callback=_remember,
-            expose_value=False,
-            hidden=hidden,
-        ),
+        _text("--warehouse", "URL", about="Use this warehouse, e.g. duckdb:///file.", hidden=hidden),
+        _text("--wait", "SECONDS", about="Wait this long for another process that uses the warehouse.", hidden=hidden),
+        _text("--project", "PROJECT", about="Use this Google Cloud project.", hidden=hidden),
+        _text("--region", "REGION", about="Use this region.", hidden=hidden),
         _flag("-q", "--quiet", about="Print results, warnings and errors only.", hidden=hidden),
         _flag("-v", "--verbose", about="Name the target and say more.", hidden=hidden),
         _flag("--debug", about="Show the traceback of an error.", hidden=hidden),
@@ -54,6 +71,10 @@ def global_options(*, hidden: bool = False) -> list[click.Parameter]:
             hidden=hidden,
         ),
     ]
+
+
+def _text(name: str, metavar: str, *, about: str, hidden: bool) -> click.Option:
+    return click.Option([name], metavar=metavar, help=about, callback=_remember, expose_value=False, hidden=hidden)
 
 
 def _flag(*names: str, about: str, hidden: bool) -> click.Option:

@@ -1,6 +1,6 @@
 """What an operator can set, and where each value came from.
 
-Precedence: flag, environment, `nbactl.toml`, default. A new setting is one line in `Settings`.
+Precedence: flag, environment, `nbactl.toml`, what `nbactl up` runs, default. A new setting is one line in `Settings`.
 """
 
 import os
@@ -8,13 +8,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 
+from shared import local
 from shared.errors import UsageError, did_you_mean
 
 FILE_NAME = "nbactl.toml"
+_FOREVER = 1e9
 
 
 def _setting(env: str, default: str, about: str) -> str:
-    """Declare a setting; typed as its value, because that is what readers of `Settings` get."""
+    """Declare a setting; typed as its value, because that is what readers of `Settings` get.
+
+    Of several variables, separated by spaces, the first that is set counts.
+    """
     declared: str = field(metadata={"env": env, "default": default, "about": about})
     return declared
 
@@ -28,7 +33,42 @@ class Settings:
         "duckdb:///.nbactl/warehouse.duckdb",
         "where the tables live: duckdb:///relative/path or duckdb:////absolute/path",
     )
+    wait: str = _setting(
+        "NBACTL_WAIT",
+        "10",
+        "seconds to wait for another process that uses the warehouse",
+    )
+    project: str = _setting(
+        "GOOGLE_CLOUD_PROJECT GCP_PROJECT_ID",
+        "nba-props-platform",
+        "the Google Cloud project of topics and services",
+    )
+    region: str = _setting(
+        "NBACTL_REGION",
+        "us-west2",
+        "the region of services and datasets",
+    )
+    emulator: str = _setting(
+        "PUBSUB_EMULATOR_HOST",
+        "",
+        "HOST:PORT of a Pub/Sub emulator to use instead of Google Cloud",
+    )
     origins: Mapping[str, str]
+
+    @property
+    def wait_seconds(self) -> float:
+        """The setting `wait` as a number.
+
+        Raises:
+            UsageError: it is none.
+        """
+        try:
+            seconds = float(self.wait)
+        except ValueError:
+            seconds = -1
+        if not 0 <= seconds < _FOREVER:
+            raise UsageError(f"{self.wait!r} is no number of seconds", hint=f"it comes from {self.origins['wait']}")
+        return seconds
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Yield name, value, origin and meaning of each setting, in the order of declaration."""
@@ -55,15 +95,19 @@ def load(
     Raises:
         UsageError: `nbactl.toml` is no TOML, names an unknown setting, or holds no string.
     """
-    file = _find_file(directory or Path.cwd())
+    directory = directory or Path.cwd()
+    file = _find_file(directory)
     written = _read(file) if file else {}
+    running = local.read(directory)
+    started = {"emulator": running.emulator} if running and running.lives else {}
     values, origins = {}, {}
     for declared in _declared():
-        name, env = declared.name, declared.metadata["env"]
+        name, variables = declared.name, declared.metadata["env"].split()
         sources = (
             (flags.get(name), f"flag --{name}"),
-            (environ.get(env) or None, f"environment {env}"),
+            *((environ.get(variable) or None, f"environment {variable}") for variable in variables),
             (written.get(name), f"file {file}"),
+            (started.get(name), "nbactl up"),
         )
         found = ((value, origin) for value, origin in sources if value is not None)
         values[name], origins[name] = next(found, (declared.metadata["default"], "default"))

@@ -100,9 +100,10 @@ def test_every_setting_says_what_it_is_for() -> None:
 @pytest.mark.parametrize("words", [("--warehouse", "duckdb:///f"), ()])
 def test_config_show_says_where_a_value_comes_from(words: tuple[str, ...], nbactl: Run) -> None:
     env = {"NBACTL_WAREHOUSE": "duckdb:///e"}
-    (row,) = json.loads(nbactl(*words, "config", "show", "-o", "json", env=env).stdout)
+    (row, wait, *_) = json.loads(nbactl(*words, "config", "show", "-o", "json", env=env).stdout)
     value, origin = ("duckdb:///f", "flag --warehouse") if words else ("duckdb:///e", "environment NBACTL_WAREHOUSE")
     assert row == {"setting": "warehouse", "value": value, "origin": origin}
+    assert wait == {"setting": "wait", "value": "10", "origin": "default"}
 
 
 def test_global_options_may_follow_the_command(
@@ -110,5 +111,28 @@ def test_global_options_may_follow_the_command(
 ) -> None:
     assert type_line("config", "show", "-v", "--warehouse", "duckdb:///late", "-o", "csv") == 0
     captured = capsys.readouterr()
-    assert captured.out == "setting,value,origin\nwarehouse,duckdb:///late,flag --warehouse\n"
-    assert captured.err == "warehouse: duckdb:///late (flag --warehouse)\n"
+    assert captured.out.startswith("setting,value,origin\nwarehouse,duckdb:///late,flag --warehouse\nwait,10,default\n")
+    assert captured.err.startswith("warehouse: duckdb:///late (flag --warehouse)\nwait: 10 (default)\n")
+
+
+@pytest.mark.parametrize(
+    ("environ", "project", "origin"),
+    [
+        ({"GOOGLE_CLOUD_PROJECT": "a", "GCP_PROJECT_ID": "b"}, "a", "environment GOOGLE_CLOUD_PROJECT"),
+        ({"GCP_PROJECT_ID": "b"}, "b", "environment GCP_PROJECT_ID"),
+        ({}, "nba-props-platform", "default"),
+    ],
+)
+def test_of_two_variables_the_first_that_is_set_counts(
+    environ: dict[str, str], project: str, origin: str, tmp_path: Path
+) -> None:
+    settings = load({}, environ, tmp_path)
+    assert (settings.project, settings.origins["project"]) == (project, origin)
+
+
+@pytest.mark.parametrize("wrong", ["soon", "-1", "nan"])
+def test_a_wait_that_is_no_number_of_seconds_is_usage(
+    wrong: str, type_line: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert type_line("data", "tables", "--wait", wrong) == 2
+    assert capsys.readouterr().err == f"error: {wrong!r} is no number of seconds\n next: it comes from flag --wait\n"

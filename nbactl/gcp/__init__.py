@@ -1,0 +1,1 @@
+"""What only the tool asks of Google Cloud: topics and subscriptions, IAM, Cloud Run."""

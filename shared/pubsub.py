@@ -1,0 +1,254 @@
+"""Publishing and pulling on Google's client, against the cloud or the emulator.
+
+The client underneath is `google.pubsub_v1`: `google.cloud.pubsub_v1` adds batching threads and telemetry that one
+message at a time has no use for, and a third to the time of importing it. Every call has a deadline, because the
+client's own default waits ten minutes for a port that is dead.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from shared import errors
+
+if TYPE_CHECKING:
+    from google.pubsub_v1 import PublisherClient, ReceivedMessage, SubscriberClient
+    from grpc import Channel
+
+TRIES = 3
+PUBLISH_SECONDS = 10.0
+CALL_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+_BACK_OFF_SECONDS = 0.2
+
+_SIGN_IN = "gcloud auth application-default login"
+_RETRY = "try again, and see that what PUBSUB_EMULATOR_HOST names is running, or is not set for Google Cloud"
+_OTHERWISE = (errors.NbactlError, "", None)
+_SAID: Mapping[str, tuple[type[errors.NbactlError], str, str | None]] = MappingProxyType(
+    {
+        "Unauthorized": (errors.AccessDenied, ": not signed in", _SIGN_IN),
+        "Forbidden": (errors.AccessDenied, ": not allowed", f"ask for the role that is named, or {_SIGN_IN}"),
+        "NotFound": (errors.NotFound, ": it does not exist", "nbactl infra plan"),
+        "AlreadyExists": (errors.PreconditionFailed, ": it exists", "nbactl infra plan"),
+        "FailedPrecondition": (errors.PreconditionFailed, "", "nbactl infra plan"),
+        "Aborted": (errors.TimedOut, ": somebody else was changing it", "try again"),
+        "TooManyRequests": (errors.TimedOut, ": too many requests", "try again later"),
+        "GatewayTimeout": (errors.TimedOut, ": no answer in time", _RETRY),
+        "RetryError": (errors.TimedOut, ": no answer in time", _RETRY),
+        "MethodNotImplemented": (errors.NbactlError, ": it is not offered", None),
+        "ServerError": (errors.TimedOut, ": no usable answer", _RETRY),
+    }
+)
+"""The name of Google's exception, or of one it derives from -> what it is for us, and what comes after "could not"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """One message as a pull brings it; `attempt` is None where the subscription has no dead letter topic."""
+
+    ack_id: str
+    data: bytes
+    attributes: Mapping[str, str]
+    message_id: str
+    publish_time: datetime
+    attempt: int | None
+
+
+@dataclass(frozen=True)
+class PubSub:
+    """Topics and subscriptions of one project; short names everywhere.
+
+    Attributes:
+        project: the project's id.
+        emulator: HOST:PORT of an emulator; None is Google Cloud, with the credentials of the environment.
+    """
+
+    project: str
+    emulator: str | None = None
+
+    @property
+    def server(self) -> str:
+        """Who answers, in words."""
+        return f"the Pub/Sub emulator at {self.emulator}" if self.emulator else "Pub/Sub"
+
+    @cached_property
+    def publisher(self) -> PublisherClient:
+        """Google's client for topics.
+
+        Raises:
+            AccessDenied: there are no credentials.
+        """
+        from google.pubsub_v1 import PublisherClient
+
+        with answered("reach Pub/Sub", self.server):
+            if not self.emulator:
+                return PublisherClient()
+            return PublisherClient(transport=PublisherClient.get_transport_class("grpc")(channel=self._channel))
+
+    @cached_property
+    def subscriber(self) -> SubscriberClient:
+        """Google's client for subscriptions.
+
+        Raises:
+            AccessDenied: there are no credentials.
+        """
+        from google.pubsub_v1 import SubscriberClient
+
+        with answered("reach Pub/Sub", self.server):
+            if not self.emulator:
+                return SubscriberClient()
+            return SubscriberClient(transport=SubscriberClient.get_transport_class("grpc")(channel=self._channel))
+
+    @cached_property
+    def _channel(self) -> Channel:
+        import grpc
+
+        return grpc.insecure_channel(self.emulator or "")
+
+    def close(self) -> None:
+        """Close the connection to an emulator; Google's own clients close theirs at exit."""
+        channel = vars(self).pop("_channel", None)
+        if channel:
+            channel.close()
+
+    def topic_path(self, name: str) -> str:
+        """The full name of a topic."""
+        return f"projects/{self.project}/topics/{name}"
+
+    def subscription_path(self, name: str) -> str:
+        """The full name of a subscription."""
+        return f"projects/{self.project}/subscriptions/{name}"
+
+    def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
+        """Publish one message and return its id: at most three tries, and ten seconds in all.
+
+        Raises:
+            AccessDenied: not signed in, or not allowed to publish.
+            NotFound: there is no such topic.
+            TimedOut: no answer in time; the message may have been published all the same.
+        """
+        ends = time.monotonic() + PUBLISH_SECONDS
+        for left in range(TRIES, 0, -1):
+            try:
+                return self._publish_once(topic, data, attributes, seconds=(ends - time.monotonic()) / left)
+            except errors.NbactlError as error:
+                wait = _BACK_OFF_SECONDS * 2 ** (TRIES - left)
+                if not error.transient or left == 1 or time.monotonic() + wait > ends:
+                    raise
+                time.sleep(wait)
+        raise AssertionError
+
+    def _publish_once(self, topic: str, data: bytes, attributes: Mapping[str, str], *, seconds: float) -> str:
+        message = {"data": data, "attributes": dict(attributes)}
+        with answered(f"publish to {topic}", self.server):
+            answer = self.publisher.publish(
+                request={"topic": self.topic_path(topic), "messages": [message]}, timeout=seconds, retry=None
+            )
+        return answer.message_ids[0]
+
+    def pull(self, subscription: str, limit: int = 100, *, wait: float = 0) -> tuple[Pulled, ...]:
+        """Pull at most `limit` messages, as soon as there are any; none means that for `wait` seconds there were none.
+
+        Raises:
+            AccessDenied: not signed in, or not allowed to pull.
+            NotFound: there is no such subscription.
+            TimedOut: no answer, which is not the same as no messages.
+        """
+        ends = time.monotonic() + wait
+        while not (pulled := self._pull_once(subscription, limit)) and time.monotonic() < ends:
+            time.sleep(_POLL_SECONDS)
+        return pulled
+
+    def _pull_once(self, subscription: str, limit: int) -> tuple[Pulled, ...]:
+        # a pull that waits ends in the same time-out whether there is nothing or nobody, and may take a message along
+        # for as long as its ack deadline; Google advises against the flag for throughput, which is not the point here
+        request = {
+            "subscription": self.subscription_path(subscription),
+            "max_messages": limit,
+            "return_immediately": True,
+        }
+        with answered(f"pull from {subscription}", self.server), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The return_immediately flag", DeprecationWarning)
+            answer = self.subscriber.pull(request=request, timeout=CALL_SECONDS, retry=None)
+        return tuple(map(_pulled, answer.received_messages))
+
+    def acknowledge(self, subscription: str, ack_ids: Sequence[str]) -> None:
+        """Take messages off a subscription for good.
+
+        Raises:
+            AccessDenied: not signed in, or not allowed to.
+            NotFound: there is no such subscription.
+            TimedOut: no answer; the messages may come again.
+        """
+        request = {"subscription": self.subscription_path(subscription), "ack_ids": list(ack_ids)}
+        with answered(f"acknowledge on {subscription}", self.server):
+            self.subscriber.acknowledge(request=request, timeout=CALL_SECONDS, retry=None)
+
+    def modify(self, subscription: str, ack_ids: Sequence[str], seconds: int) -> None:
+        """Keep messages for this many seconds more; 0 gives them back, which counts as a failed delivery.
+
+        Raises:
+            AccessDenied: not signed in, or not allowed to.
+            NotFound: there is no such subscription.
+            TimedOut: no answer.
+        """
+        request = {
+            "subscription": self.subscription_path(subscription),
+            "ack_ids": list(ack_ids),
+            "ack_deadline_seconds": seconds,
+        }
+        with answered(f"modify a deadline on {subscription}", self.server):
+            self.subscriber.modify_ack_deadline(request=request, timeout=CALL_SECONDS, retry=None)
+
+
+@contextmanager
+def answered(what: str, server: str) -> Iterator[None]:
+    """Turn what Google's clients raise inside the block into errors of ours.
+
+    Args:
+        what: is being done, after "could not".
+        server: who is asked, in words.
+    """
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
+    except GoogleAuthError as error:
+        kind, outcome, hint = _SAID["Unauthorized"]
+        raise kind(f"could not {what}{outcome}", why=str(error), hint=hint) from error
+    except GoogleAPIError as error:
+        raise _translated(what, server, error) from error
+
+
+def _translated(what: str, server: str, error: Exception) -> errors.NbactlError:
+    from google.api_core import exceptions as google
+
+    if isinstance(error, google.ServiceUnavailable) and "metadata from plugin" in str(error):
+        # how gRPC says that the credentials could not be turned into a token
+        kind, outcome, hint = _SAID["Unauthorized"]
+    else:
+        names = (cls.__name__ for cls in type(error).__mro__)
+        kind, outcome, hint = next((_SAID[name] for name in names if name in _SAID), _OTHERWISE)
+    why = f"{server} says: {getattr(error, 'message', '') or error or type(error).__name__}"
+    return kind(f"could not {what}{outcome}", why=why, hint=hint)
+
+
+def _pulled(received: ReceivedMessage) -> Pulled:
+    message = received.message
+    return Pulled(
+        ack_id=received.ack_id,
+        data=message.data,
+        attributes=dict(message.attributes),
+        message_id=message.message_id,
+        publish_time=message.publish_time,
+        attempt=received.delivery_attempt or None,
+    )
