@@ -1,20 +1,24 @@
-"""How long a slate and a season take, beside the floor: the same SQL executed by bare Python and DuckDB.
+"""How long a date, a season and a season with nothing owed take, beside the floor.
 
-    python bench/slate_and_season.py [RAW_FOLDER]
+    python bench/backfill.py [RAW_FOLDER]
 
-Without a folder of raw tables a sample season is made. Whole processes are timed, warm translations, medians.
+The floor is the same SQL, translated beforehand, executed by bare Python and DuckDB on the same file: no checks, no
+ledger. Without a folder of raw tables a sample season is made; three seasons of the sample are always made, to see
+how time and memory grow. Whole processes are timed; medians.
 """
 
 import json
 import os
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from processors.declaration import Dated
 from processors.graph import processors_in_order
 from processors.statements import candidate
 from shared.warehouse.translate import to_duckdb
@@ -23,14 +27,14 @@ NBACTL = [sys.executable, "-m", "nbactl", "-q"]
 FLOOR = """
 import datetime, json, re, sys
 import duckdb
-warehouse, statements = sys.argv[1], json.load(open(sys.argv[2]))
+warehouse, statements, start, end = sys.argv[1], json.load(open(sys.argv[2])), sys.argv[3], sys.argv[4]
 connection = duckdb.connect(warehouse)
 connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET memory_limit = '1GB'")
 as_of = datetime.datetime.now(datetime.timezone.utc)
-for table, date_column, start, end, sql in statements:
+day = datetime.date.fromisoformat
+values = {"start_date": day(start), "end_date": day(end), "as_of": as_of}
+for table, date_column, sql in statements:
     wanted = set(re.findall(r"\\$(\\w+)", sql))
-    day = datetime.date.fromisoformat
-    values = {"start_date": day(start), "end_date": day(end), "as_of": as_of}
     connection.execute("CREATE OR REPLACE TEMP TABLE stage AS " + sql, {k: v for k, v in values.items() if k in wanted})
     columns = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
     there = [row[0] for row in connection.execute("DESCRIBE stage").fetchall()]
@@ -42,61 +46,102 @@ for table, date_column, start, end, sql in statements:
 """
 
 
+class Bench:
+    """A folder with warehouses to copy from, and the environment that names the one at work."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.warehouse = folder / "warehouse.duckdb"
+        self.statements = folder / "statements.json"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+            "NBACTL_WAREHOUSE": f"duckdb:///{self.warehouse}",
+            "NBACTL_CACHE": str(folder),
+        }
+        self.statements.write_text(
+            json.dumps(
+                [(one.output.id, one.output.date_column, to_duckdb(candidate(one))) for one in processors_in_order()]
+            )
+        )
+
+    def keep(self, name: str) -> None:
+        """Remember the warehouse as it is."""
+        shutil.copyfile(self.warehouse, self.folder / name)
+
+    def take(self, name: str) -> None:
+        """Go back to a remembered one."""
+        self.warehouse.unlink(missing_ok=True)
+        shutil.copyfile(self.folder / name, self.warehouse)
+
+    def nbactl(self, *arguments: str) -> float:
+        """Seconds of a command."""
+        return self._timed([*NBACTL, *arguments])
+
+    def floor(self, start: str, end: str) -> float:
+        """Seconds of the bare statements of all tables."""
+        return self._timed([sys.executable, "-c", FLOOR, str(self.warehouse), str(self.statements), start, end])
+
+    def season(self) -> tuple[str, str, str]:
+        """The first and last date of the team box, and the one in the middle."""
+        shown = [*NBACTL, "show", "nbac_team_boxscore", "--columns", "game_date", "-o", "json"]
+        text = subprocess.run(shown, env=self.environment, check=True, capture_output=True, text=True).stdout
+        dates = sorted({row["game_date"] for row in json.loads(text)})
+        return dates[0], dates[-1], dates[len(dates) // 2]
+
+    def _timed(self, command: list[str]) -> float:
+        start = time.perf_counter()
+        subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+
 def main() -> None:
     """Measure and print a row per piece of work."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        warehouse = folder / "warehouse.duckdb"
-        environment = {**os.environ, "NBACTL_WAREHOUSE": f"duckdb:///{warehouse}", "NBACTL_CACHE": name}
-        _prepare(environment, sys.argv[1] if len(sys.argv) > 1 else None)
-        first, last, slate = _dates(environment)
-        season = ["--start", first, "--end", last]
-        runs = {
-            "a season, ten tables": ([["run-analytics", *season], ["run-precompute", *season]], first, last, 3),
-            "a slate, seven tables": ([["run-precompute", "--date", slate]], slate, slate, 7),
-        }
-        print(f"{'work':<24}{'nbactl':>10}{'floor':>10}{'ratio':>8}")
-        for work, (commands, start, end, times) in runs.items():
-            statements = _statements(folder, start, end, all_tables=start != end)
-            floor = [sys.executable, "-c", FLOOR, str(warehouse), str(statements)]
-            ours, bare = [], []
-            for _ in range(times):
-                ours.append(sum(_timed([*NBACTL, *command], environment) for command in commands))
-                bare.append(_timed(floor, environment))
-            mine, least = statistics.median(ours), statistics.median(bare)
-            print(f"{work:<24}{mine:>8.2f} s{least:>8.2f} s{mine / least:>8.2f}")
+        bench = Bench(Path(name))
+        print(f"{'work':<36}{'nbactl':>10}{'floor':>10}{'ratio':>8}")
+        _one_season(bench, sys.argv[1] if len(sys.argv) > 1 else None)
+        _three_seasons(bench)
 
 
-def _prepare(environment: dict[str, str], raw: str | None) -> None:
-    load = ["data", "load", raw] if raw else ["data", "sample", "--seasons", "1"]
-    _timed([*NBACTL, *load], environment)
-    first, last, _ = _dates(environment)
-    for command in ("run-analytics", "run-precompute"):
-        _timed([*NBACTL, command, "--start", first, "--end", last], environment)
+def _one_season(bench: Bench, raw: str | None) -> None:
+    bench.nbactl(*(["data", "load", raw] if raw else ["data", "sample", "--seasons", "1"]))
+    first, last, middle = bench.season()
+    bench.keep("raw")
+    season = ["backfill", "--start", first, "--end", last]
+
+    def whole(work: Callable[[], float]) -> float:
+        bench.take("raw")
+        return work()
+
+    bench.nbactl(*season)  # translations are kept from here on
+    pairs = [(whole(lambda: bench.nbactl(*season)), whole(lambda: bench.floor(first, last))) for _ in range(3)]
+    _row("ten tables, a season from raw", pairs)
+    bench.take("raw")
+    bench.nbactl(*season)
+    bench.keep("done")
+    _row("the same again, nothing owed", [(bench.nbactl(*season), None) for _ in range(7)])
+    one = ["backfill", "--date", middle, "--force", "to see how long it takes"]
+    bench.nbactl(*one)
+    _row("ten tables, one date", [(bench.nbactl(*one), bench.floor(middle, middle)) for _ in range(7)])
 
 
-def _dates(environment: dict[str, str]) -> tuple[str, str, str]:
-    """The first and last date of the team box, and the date in the middle of those with slates."""
-    shown = [*NBACTL, "show", "nbac_team_boxscore", "--columns", "game_date", "-o", "json"]
-    text = subprocess.run(shown, env=environment, check=True, capture_output=True, text=True).stdout
-    dates = sorted({row["game_date"] for row in json.loads(text)})
-    return dates[0], dates[-1], dates[len(dates) // 2]
+def _three_seasons(bench: Bench) -> None:
+    took = {}
+    for seasons in (1, 3):
+        bench.warehouse.unlink(missing_ok=True)
+        bench.nbactl("data", "sample", "--seasons", str(seasons))
+        first, last, _ = bench.season()
+        took[seasons] = bench.nbactl("backfill", "--start", first, "--end", last)
+        _row(f"sample, {seasons} season{'s' if seasons > 1 else ''}", [(took[seasons], None)])
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
+    print(f"three seasons take {took[3] / took[1] / 3:.2f} times three of one; at most {peak:.2f} GiB of memory")
 
 
-def _statements(folder: Path, start: str, end: str, *, all_tables: bool) -> Path:
-    """The translated statements of the processors, for the floor to execute."""
-    path = folder / f"statements-{start}.json"
-    chosen = [one for one in processors_in_order() if all_tables or one.dated is Dated.SLATE]
-    path.write_text(
-        json.dumps([(one.output.id, one.output.date_column, start, end, to_duckdb(candidate(one))) for one in chosen])
-    )
-    return path
-
-
-def _timed(command: list[str], environment: dict[str, str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+def _row(work: str, pairs: list[tuple[float, float | None]]) -> None:
+    ours = statistics.median(mine for mine, _ in pairs)
+    bare = [least for _, least in pairs if least is not None]
+    floor = f"{statistics.median(bare):>8.2f} s{ours / statistics.median(bare):>8.2f}" if bare else ""
+    print(f"{work:<36}{ours:>8.2f} s{floor}", flush=True)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,10 @@ output_option = click.option(
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done and change nothing.")
 
+announce_option = click.option(
+    "--announce", is_flag=True, help="Publish what is written, so that the next phase takes it up."
+)
+
 processor_option = click.option(
     "--processor",
     "processors",

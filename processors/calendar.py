@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import groupby, pairwise
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from processors.statements import compose
 from shared.clock import DateRange
@@ -32,11 +33,32 @@ class Day:
     final: int
 
 
-@dataclass(frozen=True, slots=True)
+_date = attrgetter("date")
+
+
+@dataclass(frozen=True)
 class Calendar:
     """The days with games around the dates asked for, in order."""
 
     days: tuple[Day, ...]
+
+    def day(self, date_: date) -> Day | None:
+        """A date, if it has games."""
+        return self._by_date.get(date_)
+
+    def season(self, date_: date) -> DateRange:
+        """First and last day known of the season that a date with games belongs to; the date itself without games."""
+        here = self.day(date_)
+        return self._seasons[here.season] if here else DateRange(date_, date_)
+
+    @cached_property
+    def _by_date(self) -> dict[date, Day]:
+        return {day.date: day for day in self.days}
+
+    @cached_property
+    def _seasons(self) -> dict[int, DateRange]:
+        first = {day.season: day.date for day in reversed(self.days)}
+        return {day.season: DateRange(first[day.season], day.date) for day in self.days}
 
     def slates(self, dates: DateRange) -> list[date]:
         """Days with games to play, or played."""
@@ -48,13 +70,13 @@ class Calendar:
 
     def next_slate(self, after: date) -> date | None:
         """The first day with games after a date."""
-        at = bisect_right(self.days, after, key=lambda day: day.date)
+        at = bisect_right(self.days, after, key=_date)
         return self.days[at].date if at < len(self.days) else None
 
     def previous(self, slate: date) -> Day | None:
         """The last day with games before a slate, in its season."""
-        at = bisect_left(self.days, slate, key=lambda day: day.date)
-        here = self.days[at] if at < len(self.days) and self.days[at].date == slate else None
+        here = self.day(slate)
+        at = bisect_left(self.days, slate, key=_date)
         before = self.days[at - 1] if at else None
         return before if here and before and before.season == here.season else None
 

@@ -7,14 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
-from shared.tables.model import STRING, STRINGS, TIMESTAMP, Column, Table, required
-
-STAMPS = (
-    required("run_id", STRING, "ledger key of the run that wrote the row"),
-    required("code_version", STRING, "package version, with the commit where known"),
-    required("processed_at", TIMESTAMP, "write time"),
-)
-"""Columns that the runner joins to a result; no SQL of a processor sees them."""
+from shared.tables.model import STAMPS, STRING, STRINGS, Column, Table, required
 
 QUALITY = (
     required("data_quality_tier", STRING, "high, medium or low"),
@@ -41,11 +34,15 @@ class Input:
         table: bare table name.
         relation: which rows.
         required: whether the processor must wait for it; an optional input leaves NULL columns and a lower tier.
+        instead: a table that will do where this one has nothing.
+        days_ahead: schedule only: how many days after the date it looks at.
     """
 
     table: str
     relation: Relation
     required: bool = True
+    instead: str | None = None
+    days_ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date
 
+from processors.book import Book, Key
 from processors.calendar import Calendar
-from processors.declaration import Processor, Relation
-from processors.graph import processors_in_order
-from shared import ledger
+from processors.declaration import Input, Processor, Relation
 from shared.ledger import COMPLETE
-from shared.warehouse.base import Session
+from shared.tables.raw import RAW_TABLES
+
+_RAW = frozenset(table.name for table in RAW_TABLES)
 
 
-def closed(
-    session: Session,
-    calendar: Calendar,
-    processor: Processor,
-    dates: Sequence[date],
-    waiting: Collection[tuple[str, date]],
-) -> dict[date, list[str]]:
-    """The dates that must wait, and what for.
+def lacking(
+    book: Book, calendar: Calendar, processor: Processor, day: date, waiting: Collection[Key] = ()
+) -> list[str]:
+    """What a date must wait for; nothing where it may be computed.
 
-    A same-date input must be complete for the date. A history input must be complete for the previous day with
-    games; older holes do not block, they show as missing games. The first slate of a season waits for nothing. What
-    waits in the same request is not complete, whatever an older run says of it.
+    A same-date input must be complete for the date; a raw one must be there. A history input must be complete for the
+    previous day with games; older holes do not block, they show as missing games. The first slate of a season waits
+    for no history.
+
+    Args:
+        book: what the ledger says.
+        calendar: the days with games.
+        processor: that would run.
+        day: its output date.
+        waiting: what waits in the same request, and so is not complete, whatever an older run says of it.
     """
-    same = _producers(processor, Relation.SAME_DATE)
-    history = _producers(processor, Relation.HISTORY)
-    looks_back = any(one.required and one.relation is Relation.HISTORY for one in processor.inputs)
-    if not dates or not (same or looks_back):
-        return {}
-    before = {day: calendar.previous(day) for day in dates} if looks_back else {}
-    looked_up = {*dates, *(day.date for day in before.values() if day)}
-    status = ledger.latest(session, looked_up)
-    complete = {one for one, last in status.items() if last in COMPLETE}.difference(waiting)
-    waits: dict[date, list[str]] = {}
-    for day in dates:
-        needs = [f"{name} {day}" for name in same if (name, day) not in complete]
-        if previous := before.get(day):
-            if previous.final < previous.games:
-                needs.append(f"{previous.games - previous.final} of {previous.games} games of {previous.date} to end")
-            else:
-                needs += [f"{name} {previous.date}" for name in history if (name, previous.date) not in complete]
-        if needs:
-            waits[day] = needs
-    return waits
+    needed = [one for one in processor.inputs if one.required]
+    needs = [said for one in needed if one.relation is Relation.SAME_DATE for said in _missing(book, one, day, waiting)]
+    history = [one for one in needed if one.relation is Relation.HISTORY]
+    if not history or not (previous := calendar.previous(day)):
+        return needs
+    if previous.final < previous.games:
+        return [*needs, f"{previous.games - previous.final} of {previous.games} games of {previous.date} to end"]
+    made = [one for one in history if one.table not in _RAW]
+    return needs + [said for one in made for said in _missing(book, one, previous.date, waiting)]
 
 
-def _producers(processor: Processor, relation: Relation) -> list[str]:
-    """The required inputs of a relation that other processors make."""
-    made = {one.output.name for one in processors_in_order()}
-    return [one.table for one in processor.inputs if one.required and one.relation is relation and one.table in made]
+def _missing(book: Book, needed: Input, day: date, waiting: Collection[Key]) -> list[str]:
+    if needed.table in _RAW:
+        loaded = any((name, day) in book.raw for name in (needed.table, needed.instead) if name)
+        return [] if loaded else [f"{needed.table} {day} to be loaded"]
+    complete = (needed.table, day) not in waiting and _complete(book, (needed.table, day))
+    return [] if complete else [f"{needed.table} {day}"]
+
+
+def _complete(book: Book, key: Key) -> bool:
+    """Whether the newest run that ended did so well; a run that died has changed nothing."""
+    ended = book.ended.get(key)
+    return ended is not None and ended.status in COMPLETE

@@ -12,7 +12,7 @@ import processors.analytics
 import processors.precompute
 from processors.declaration import Processor, Relation
 from shared.errors import UnknownName
-from shared.ledger import PROCESSOR_RUNS
+from shared.ledger import LEDGER_TABLES
 from shared.tables.model import Table
 from shared.tables.raw import RAW_TABLES, TEAM_LOCATIONS
 
@@ -31,7 +31,7 @@ def processors_in_order() -> tuple[Processor, ...]:
 @cache
 def tables() -> dict[str, Table]:
     """Every table of raw data, of the pipeline, and of its ledger, by bare name."""
-    listed = (*RAW_TABLES, TEAM_LOCATIONS, *(one.output for one in processors_in_order()), PROCESSOR_RUNS)
+    listed = (*RAW_TABLES, TEAM_LOCATIONS, *(one.output for one in processors_in_order()), *LEDGER_TABLES)
     return {table.name: table for table in listed}
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from processors import calendar, graph, runner
-from processors.declaration import STAMPS, Dated, Processor
-from processors.runner import Request
+from processors import graph, runner, survey
+from processors.declaration import Dated, Processor
+from processors.request import Request, Trigger
 from shared.clock import DateRange
 from shared.errors import NotFound, PreconditionFailed
-from shared.tables.model import Table
+from shared.tables.model import STAMPS, Table
 from shared.tables.raw import (
     FALLBACK_BOX,
     GAME_LINES,
@@ -107,14 +107,15 @@ def _slate_processors() -> tuple[Processor, ...]:
 def _compute(warehouse: Warehouse, slate: date, as_of: datetime) -> Cells:
     """The slate's rows in every table, computed now, without stamps."""
     with warehouse.writing(runner.all_tables()) as session:
-        days = calendar.read(session, DateRange(slate, slate))
-        if slate not in days.slates(DateRange(slate, slate)):
-            following = days.next_slate(slate)
+        seen = survey.take(session, DateRange(slate, slate))
+        if not seen.calendar.day(slate):
+            following = seen.calendar.next_slate(slate)
             raise NotFound(
                 f"there are no games on {slate}", hint=f"the next slate is {following}" if following else None
             )
-        request = Request(_slate_processors(), (), (slate,), as_of=as_of, trigger="verify")
-        for outcome in runner.run(session, days, request, lambda _what, _done: None):
+        work = tuple((one, (slate,)) for one in _slate_processors())
+        request = Request(work, Trigger("verify"), as_of, force="with and without its future")
+        for outcome in runner.run(session, seen, request, lambda _what, _done: None):
             if not outcome.status.wrote:
                 raise PreconditionFailed(
                     f"{outcome.processor.output.name} of {slate} cannot be computed: {outcome.status}",

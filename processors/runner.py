@@ -1,240 +1,245 @@
-"""The one way to a table: gate, compute, check, exchange and record.
+"""The one way to a table: owed? then compute, check, exchange and record.
 
 Whoever asks, for one date or a season, a request passes through here. A processor computes all its dates in one
-statement; each date is checked, exchanged and recorded for itself, in one transaction with its ledger row.
+statement; each date is checked, exchanged and recorded for itself, in one transaction with its ledger rows.
 """
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from time import perf_counter
-from typing import Any
 
-from processors import gates, graph, statements
-from processors.calendar import Calendar, spans
+from processors import gates, graph, records, statements
+from processors.book import Key
+from processors.calendar import spans
 from processors.declaration import Dated, Processor
-from shared.clock import today, utc_now
+from processors.inputs import definition
+from processors.judging import judge
+from processors.records import Attempt, Record
+from processors.request import Outcome, Request
+from processors.survey import Survey
+from shared.border import border
+from shared.clock import utc_now
+from shared.errors import NbactlError
 from shared.ledger import COMPLETE, PROCESSOR_RUNS, Status
 from shared.tables.model import Table
 from shared.version import code_version
-from shared.warehouse.base import Exchange, Session
-
-_NAMED = 50
-"""How many missing ids a ledger row names; the rest is counted."""
-_SHOWN = 3
-"""How many rows a sentence names."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to compute.
-
-    Attributes:
-        processors: in dependency order.
-        results: dates of results tables, in order.
-        slates: dates of slate tables, in order.
-        as_of: the moment after which no line or report is seen, UTC.
-        trigger: who asks, as the ledger names it.
-        allow_incomplete: run on incomplete inputs, and say so.
-        request_id: groups the runs.
-    """
-
-    processors: tuple[Processor, ...]
-    results: tuple[date, ...]
-    slates: tuple[date, ...]
-    as_of: datetime = field(default_factory=utc_now)
-    trigger: str = "cli"
-    allow_incomplete: bool = False
-    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    def dates(self, processor: Processor) -> tuple[date, ...]:
-        """The output dates of one processor."""
-        return self.results if processor.dated is Dated.RESULTS else self.slates
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one processor fared for one date.
-
-    Attributes:
-        rows: stored rows; 0 where nothing was written.
-        expected: rows that should be there.
-        missing: ids of expected rows that are not, at most 50.
-        tiers: rows by data quality tier: high, medium, low.
-        issues: issue codes and the rows that carry them.
-        seconds: wall time of the statement, shared by the dates of its range.
-    """
-
-    processor: Processor
-    date: date
-    status: Status
-    rows: int = 0
-    expected: int = 0
-    missing: tuple[str, ...] = ()
-    tiers: tuple[int, int, int] = (0, 0, 0)
-    issues: Mapping[str, int] = field(default_factory=dict)
-    ready: int = 0
-    reason_code: str | None = None
-    reason: str | None = None
-    seconds: float = 0.0
-
+from shared.warehouse.base import Digest, Exchange, Session
 
 Watch = Callable[[str, int], None]
+"""Told what is being computed, and how many table-dates are done in addition."""
 
 
-def run(session: Session, calendar: Calendar, request: Request, watch: Watch) -> list[Outcome]:
+def run(session: Session, survey: Survey, request: Request, watch: Watch) -> list[Outcome]:
     """Carry out a request.
 
     Args:
         session: a writing session.
-        calendar: the days with games around the request's dates.
+        survey: schedule and ledger around the request's dates; its book is kept up to date.
         request: what to compute.
-        watch: told what is being computed, and that one more processor is done.
+        watch: told how far the work is.
 
     Returns:
-        An outcome per processor and date. A failed check is an outcome; an error of the engine is raised.
+        An outcome per processor and date. Whatever goes wrong in a run is an outcome and in the ledger.
     """
-    outcomes: list[Outcome] = []
-    for processor in request.processors:
-        dates = request.dates(processor)
-        waiting = {(one.processor.output.name, one.date) for one in outcomes if one.status is Status.NOT_READY}
-        lacking = gates.closed(session, calendar, processor, dates, waiting)
-        closed = {} if request.allow_incomplete else lacking
-        outcomes += [_not_ready(processor, day, needs) for day, needs in closed.items()]
-        for span in spans([day for day in dates if day not in closed]):
-            watch(f"{processor.output.name} {span}", 0)
-            wanted = [day for day in dates if span.start <= day <= span.end and day not in closed]
-            outcomes += _compute(session, request, processor, wanted, lacking)
-        if dates:
-            watch(processor.output.name, 1)
-    return outcomes
+    return _Runner(session, survey, request, watch).run()
 
 
-def _compute(
-    session: Session, request: Request, processor: Processor, dates: list[date], lacking: Mapping[date, list[str]]
-) -> list[Outcome]:
-    started, clock = utc_now(), perf_counter()
-    parameters = {"start_date": dates[0], "end_date": dates[-1], "as_of": request.as_of}
-    session.stage(statements.candidate(processor), parameters)
-    judged = [_degraded(one, lacking.get(one.date, [])) for one in _judge(session, processor, dates, parameters)]
-    run_ids = {one.date: uuid.uuid4().hex for one in judged if one.status.ran}
-    stamps = {one.date: _stamps(run_ids[one.date]) for one in judged if one.status.wrote}
-    seconds = perf_counter() - clock
-    outcomes = [replace(one, seconds=seconds) for one in judged]
-    records = [_record(one, run_ids[one.date], request, started) for one in outcomes if one.status.ran]
-    session.exchange(Exchange(processor.output, stamps, (PROCESSOR_RUNS, records)))
-    return outcomes
+@dataclass
+class _Runner:
+    session: Session
+    survey: Survey
+    request: Request
+    watch: Watch
+    outcomes: list[Outcome] = field(default_factory=list)
 
+    def run(self) -> list[Outcome]:
+        for processor, dates in self.request.work:
+            border("processor.next")
+            lacking = self._lacking(processor, dates)
+            answers = {day: answer for day in dates if (answer := self._answer(processor, day, lacking[day]))}
+            self._done(processor, list(answers.values()))
+            wanted = [day for day in dates if day not in answers]
+            for span in spans(wanted):
+                self.watch(f"{processor.output.name} {span}", 0)
+                within = [day for day in wanted if span.start <= day <= span.end]
+                self._done(processor, self._compute(processor, within, lacking))
+        return self.outcomes
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the staged rows of one date are: the counts of `statements.counts` and what is wrong with them."""
+    def _done(self, processor: Processor, outcomes: list[Outcome]) -> None:
+        self.outcomes += outcomes
+        if outcomes:
+            self.watch(processor.output.name, len(outcomes))
 
-    row_count: int = 0
-    high: int = 0
-    medium: int = 0
-    ready: int = 0
-    expected: int = 0
-    missing: tuple[str, ...] = ()
-    broken: tuple[str, str] | None = None
-    stored: int = 0
+    def _lacking(self, processor: Processor, dates: tuple[date, ...]) -> dict[date, list[str]]:
+        waiting: set[Key] = {
+            (one.processor.output.name, one.date) for one in self.outcomes if one.status is Status.NOT_READY
+        }
+        book, calendar = self.survey.book, self.survey.calendar
+        return {day: gates.lacking(book, calendar, processor, day, waiting) for day in dates}
 
-
-def _judge(
-    session: Session, processor: Processor, dates: list[date], parameters: Mapping[str, Any]
-) -> Iterator[Outcome]:
-    """What the staged rows of each date amount to."""
-    issues: dict[date, dict[str, int]] = {}
-    for day, code, rows in session.query(statements.issue_counts(processor)).rows:
-        issues.setdefault(day, {})[code] = rows
-    for day, facts in _facts(session, processor, dates, parameters).items():
-        status, code, reason = _verdict(processor, facts)
-        yield Outcome(
+    def _answer(self, processor: Processor, day: date, needs: list[str]) -> Outcome | None:
+        """What to say without computing; None where a run is owed."""
+        if code := self._nothing_expected(processor, day):
+            return Outcome(processor, day, Status.SKIPPED_EXPECTED, reason_code=code, reason=_NOTHING[code])
+        if needs and not self.request.allow_incomplete:
+            reason = f"waits for {', '.join(needs)}"
+            return Outcome(processor, day, Status.NOT_READY, reason_code="inputs_incomplete", reason=reason)
+        if late := self._late(processor, day):
+            return late
+        if self.request.force or self.survey.outdated(processor, day):
+            return self._failed_before(processor, day)
+        made = self.survey.book.made[processor.output.name, day]
+        return Outcome(
             processor,
             day,
-            status,
-            rows=facts.row_count if status.wrote else 0,
-            expected=facts.expected,
-            missing=facts.missing[:_NAMED],
-            tiers=(facts.high, facts.medium, facts.row_count - facts.high - facts.medium),
-            issues=issues.get(day, {}),
-            ready=facts.ready,
-            reason_code=code,
-            reason=reason,
+            Status.SKIPPED_UNCHANGED,
+            rows=made.rows_written or 0,
+            expected=made.rows_expected or 0,
+            reason_code="unchanged",
+            reason=f"its inputs and definition are those of run {made.run_id}",
+            run_id=made.run_id,
         )
 
+    def _late(self, processor: Processor, day: date) -> Outcome | None:
+        if self.request.deadline is None or utc_now() < self.request.deadline:
+            return None
+        reason = "the request's time was over before it could begin"
+        return Outcome(processor, day, Status.FAILED_TRANSIENT, reason_code="budget_exceeded", reason=reason)
 
-def _facts(
-    session: Session, processor: Processor, dates: list[date], parameters: Mapping[str, Any]
-) -> dict[date, _Facts]:
-    counts = {row.pop("date"): row for row in session.query(statements.counts(processor)).records()}
-    wanted = {day: rest for day, *rest in session.query(statements.expected(processor), parameters).rows}
-    broken = _broken(session, processor) if any(row["broken"] for row in counts.values()) else {}
-    stored = _stored(session, processor, dates) if any(day not in counts for day in dates) else {}
-    facts = {}
-    for day in dates:
-        count = {name: value for name, value in counts.get(day, {}).items() if name != "broken"}
-        expected, missing = wanted.get(day, (0, None))
-        facts[day] = _Facts(
-            **count,
-            expected=expected,
-            missing=tuple(missing or ()),
-            broken=broken.get(day),
-            stored=stored.get(day, 0),
+    def _failed_before(self, processor: Processor, day: date) -> Outcome | None:
+        """The last run's failure, where computing again could only repeat it."""
+        last = self.survey.book.last.get((processor.output.name, day))
+        if self.request.retry_failed or not last or last.status is not Status.FAILED_PERMANENT:
+            return None
+        if (last.fingerprint, last.definition) != (
+            self.survey.inputs.fingerprint(processor, day),
+            definition(processor),
+        ):
+            return None
+        return Outcome(
+            processor, day, last.status, reason_code=last.reason_code, reason=last.reason, run_id=last.run_id
         )
-    return facts
+
+    def _nothing_expected(self, processor: Processor, day: date) -> str | None:
+        games = self.survey.calendar.day(day)
+        if games is None:
+            return "no_slate" if processor.dated is Dated.SLATE else "no_counted_games"
+        return "games_not_final" if processor.dated is Dated.RESULTS and not games.final else None
+
+    def _compute(self, processor: Processor, dates: list[date], lacking: Mapping[date, list[str]]) -> list[Outcome]:
+        attempt = Attempt(processor, self.request, dates, lacking)
+        records.begin(attempt, self.survey)
+        border("run.begun")
+        self.session.insert(PROCESSOR_RUNS, list(attempt.begun.values()))
+        border("run.announced")
+        try:
+            outcomes, ended = self._attempt(attempt)
+        except KeyboardInterrupt as error:
+            self._fail(attempt, error)
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever goes wrong in a run is the run's outcome
+            outcomes, ended = self._fail(attempt, error)
+        self.survey.book.note(map(records.noted, ended))
+        border("run.noted")
+        return outcomes
+
+    def _attempt(self, attempt: Attempt) -> tuple[list[Outcome], list[Record]]:
+        """Compute, check and exchange the dates of one statement."""
+        processor, clock = attempt.processor, perf_counter()
+        parameters = {
+            "start_date": attempt.dates[0],
+            "end_date": attempt.dates[-1],
+            "as_of": attempt.request.as_of,
+        }
+        with _timed(attempt, "compute"):
+            self.session.stage(statements.candidate(processor), parameters)
+        border("run.computed")
+        with _timed(attempt, "check"):
+            stored = {day: self.survey.book.rows((processor.output.name, day)) for day in attempt.dates}
+            judged = list(judge(self.session, processor, attempt.dates, parameters, stored))
+        border("run.checked")
+        seconds = perf_counter() - clock
+        outcomes = [
+            replace(
+                _degraded(one, attempt.lacking.get(one.date, [])),
+                run_id=attempt.run_id(one.date) if one.status.ran else None,
+                seconds=seconds,
+            )
+            for one in judged
+        ]
+        return outcomes, self._exchange(attempt, outcomes)
+
+    def _exchange(self, attempt: Attempt, outcomes: list[Outcome]) -> list[Record]:
+        written = {one.date: one for one in outcomes if one.status.wrote}
+        stamps = {day: _stamps(attempt.run_id(day)) for day in written}
+        ended: list[Record] = []
+        clock = perf_counter()
+
+        def record(stored: Mapping[date, Digest]) -> list[Record]:
+            attempt.steps["write"] = round((perf_counter() - clock) * 1000)
+            for one in outcomes:
+                if one.status.wrote and stored[one.date].rows != one.rows:
+                    found = f"{one.rows} rows were written and {stored[one.date].rows} are stored"
+                    raise NbactlError(f"{attempt.processor.output.id} {one.date}: {found}")
+            ended.extend(
+                records.end(attempt, one, stored[one.date].hash if one.status.wrote else None)
+                for one in outcomes
+                if one.status.ran
+            )
+            return ended
+
+        self._withdraw([attempt.run_id(one.date) for one in outcomes if not one.status.ran])
+        self.session.exchange(Exchange(attempt.processor.output, stamps, PROCESSOR_RUNS, record))
+        border("run.exchanged")
+        return ended
+
+    def _withdraw(self, run_ids: list[str]) -> None:
+        """What turned out not to be ready is an answer; answers leave no row."""
+        if run_ids:
+            text = f"DELETE FROM {PROCESSOR_RUNS.id} WHERE run_id IN (SELECT one FROM UNNEST(@run_ids) AS one)"
+            self.session.execute(text, {"run_ids": run_ids})
+            border("run.withdrawn")
+
+    def _fail(self, attempt: Attempt, error: BaseException) -> tuple[list[Outcome], list[Record]]:
+        transient = not isinstance(error, Exception) or (isinstance(error, NbactlError) and error.transient)
+        outcome = Outcome(
+            attempt.processor,
+            attempt.dates[0],
+            Status.FAILED_TRANSIENT if transient else Status.FAILED_PERMANENT,
+            reason_code="interrupted" if isinstance(error, KeyboardInterrupt) else "error",
+            reason=_first_line(error) or "interrupted",
+            error_type=type(error).__name__,
+        )
+        outcomes = [replace(outcome, date=day, run_id=attempt.run_id(day)) for day in attempt.dates]
+        try:
+            # Ctrl-C may come after the exchange: what has ended well has not failed
+            running = self._running([attempt.run_id(day) for day in attempt.dates])
+            ended = [records.end(attempt, one, None, error) for one in outcomes if one.run_id in running]
+            self.session.put(PROCESSOR_RUNS, ended)
+        except NbactlError:
+            raise error from None
+        border("run.failed")
+        return outcomes, ended
+
+    def _running(self, run_ids: list[str]) -> set[str]:
+        text = f"""SELECT run_id
+FROM {PROCESSOR_RUNS.id}
+WHERE status = 'RUNNING' AND run_id IN (SELECT one FROM UNNEST(@run_ids) AS one)"""
+        return {run_id for (run_id,) in self.session.query(text, {"run_ids": run_ids}).rows}
 
 
-def _verdict(processor: Processor, facts: _Facts) -> tuple[Status, str | None, str | None]:
-    """The status of a date, its reason as a code, and in words."""
-    rows, expected, missing = facts.row_count, facts.expected, facts.missing
-    if facts.broken:
-        return Status.FAILED_PERMANENT, *facts.broken
-    if not rows and facts.stored:
-        reason = f"{facts.stored} rows are stored and none could be computed; the stored ones stay"
-        return Status.FAILED_PERMANENT, "would_empty", reason
-    if not rows and expected:
-        required = ", ".join(one.table for one in processor.inputs if one.required)
-        return Status.NOT_READY, "inputs_missing", f"none of {expected} expected rows; it needs {required}"
-    if not rows:
-        return Status.SUCCESS_EMPTY, "empty_ok", "no row is expected"
-    if missing:
-        return Status.DEGRADED, "rows_missing", f"{len(missing)} of {expected} rows are missing: {_some(missing)}"
-    return Status.SUCCESS, None, None
+_NOTHING = {
+    "no_slate": "there are no games on the date",
+    "no_counted_games": "there are no games on the date",
+    "games_not_final": "no game of the date is final",
+}
 
 
-def _some(names: Sequence[str]) -> str:
-    """The first few of many names: enough to look."""
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-
-
-def _broken(session: Session, processor: Processor) -> dict[date, tuple[str, str]]:
-    """Per date, the first hard check that fails and a sentence that names rows."""
-    found: dict[date, dict[str, list[str]]] = {}
-    for day, row, codes in session.query(statements.broken_rows(processor)).rows:
-        for code in codes.split(","):
-            found.setdefault(day, {}).setdefault(code, []).append(row)
-    return {day: (min(codes), _broken_said(codes)) for day, codes in found.items()}
-
-
-def _broken_said(codes: Mapping[str, list[str]]) -> str:
-    return "; ".join(f"{len(rows)} rows fail {code}: {_some(sorted(rows))}" for code, rows in sorted(codes.items()))
-
-
-def _stored(session: Session, processor: Processor, dates: list[date]) -> dict[date, int]:
-    column = processor.output.date_column
-    text = f"""SELECT {column}, COUNT(*)
-FROM {processor.output.id}
-WHERE {column} BETWEEN @start_date AND @end_date
-GROUP BY {column}"""
-    return dict(session.query(text, {"start_date": dates[0], "end_date": dates[-1]}).rows)
-
-
-def _degraded(outcome: Outcome, needs: list[str]) -> Outcome:
+def _degraded(outcome: Outcome, needs: Sequence[str]) -> Outcome:
     """What was made on incomplete inputs is nothing to build upon, even if every expected row is there."""
     if not (needs and outcome.status in COMPLETE):
         return outcome
@@ -242,39 +247,19 @@ def _degraded(outcome: Outcome, needs: list[str]) -> Outcome:
     return replace(outcome, status=Status.DEGRADED, reason_code="inputs_incomplete", reason=reason)
 
 
-def _not_ready(processor: Processor, day: date, needs: list[str]) -> Outcome:
-    reason = f"waits for {', '.join(needs)}"
-    return Outcome(processor, day, Status.NOT_READY, reason_code="inputs_incomplete", reason=reason)
-
-
 def _stamps(run_id: str) -> dict[str, object]:
     return {"run_id": run_id, "code_version": code_version(), "processed_at": utc_now()}
 
 
-def _record(outcome: Outcome, run_id: str, request: Request, started: datetime) -> dict[str, object]:
-    return {
-        "run_id": run_id,
-        "run_date": today(started),
-        "processor_name": outcome.processor.name,
-        "phase": outcome.processor.phase,
-        "output_table": outcome.processor.output.name,
-        "game_date": outcome.date,
-        "status": str(outcome.status),
-        "reason_code": outcome.reason_code,
-        "reason": outcome.reason,
-        "trigger_source": request.trigger,
-        "request_id": request.request_id,
-        "code_version": code_version(),
-        "rows_expected": outcome.expected,
-        "rows_written": outcome.rows,
-        "rows_production_ready": outcome.ready if outcome.processor.phase > 3 else None,  # noqa: PLR2004 -- Phase 4 on
-        "missing": list(outcome.missing),
-        "issue_counts": json.dumps(dict(outcome.issues)),
-        "started_at": started,
-        "finished_at": utc_now(),
-        "duration_ms": round(outcome.seconds * 1000),
-        "forced": request.allow_incomplete,
-    }
+@contextmanager
+def _timed(attempt: Attempt, step: str) -> Iterator[None]:
+    clock = perf_counter()
+    yield
+    attempt.steps[step] = round((perf_counter() - clock) * 1000)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), "")
 
 
 def all_tables() -> list[Table]:

@@ -12,6 +12,8 @@ NbactlError                  1  failed
 ├── ChangesPending           6  `--check` found changes or drift
 ├── Undetermined             7  the question could not be answered: neither yes nor no
 │   └── TimedOut             7  ... in the time allowed (transient)
+├── WarehouseFailed          1  the engine could not do what was asked of it
+│   └── WarehouseFull        1  ... for want of disk or memory (transient)
 ├── DataError                1  rows break their contract; carries the findings
 │   └── CheckFailed          1  ... and we computed them: a processor's hard check said no
 └── Interrupted            130  the operator pressed Ctrl-C
@@ -142,6 +144,16 @@ class Undetermined(NbactlError):
 
 class TimedOut(Undetermined):
     """No answer came in the time allowed; asking again may bring one."""
+
+    transient = True
+
+
+class WarehouseFailed(NbactlError):
+    """The engine could not do what was asked of it; what was committed before stays."""
+
+
+class WarehouseFull(WarehouseFailed):
+    """Disk or memory ran out; nothing of the step is kept, and it will work once there is room."""
 
     transient = True
 

@@ -1,9 +1,7 @@
-"""What ran, when and with what result: `nba_orchestration`."""
+"""What ran, when, on which inputs and with what result: `nba_orchestration`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date
 from enum import StrEnum
 
 from shared.tables.model import (
@@ -18,27 +16,35 @@ from shared.tables.model import (
     nullable,
     required,
 )
-from shared.warehouse.base import Session
 
 
 class Status(StrEnum):
-    """How a run, or the wish for one, ended."""
+    """How a run, or the wish for one, stands."""
 
+    RUNNING = "RUNNING"
     SUCCESS = "SUCCESS"
     SUCCESS_EMPTY = "SUCCESS_EMPTY"
     DEGRADED = "DEGRADED"
     NOT_READY = "NOT_READY"
+    SKIPPED_UNCHANGED = "SKIPPED_UNCHANGED"
+    SKIPPED_EXPECTED = "SKIPPED_EXPECTED"
+    FAILED_TRANSIENT = "FAILED_TRANSIENT"
     FAILED_PERMANENT = "FAILED_PERMANENT"
 
     @property
     def ran(self) -> bool:
-        """Whether a computation began; NOT_READY is an answer, and leaves no row."""
-        return self is not Status.NOT_READY
+        """Whether a computation began; the others are answers, and leave no row."""
+        return self not in (Status.NOT_READY, Status.SKIPPED_UNCHANGED, Status.SKIPPED_EXPECTED)
 
     @property
     def wrote(self) -> bool:
         """Whether the table now holds this run's rows."""
         return self in (Status.SUCCESS, Status.SUCCESS_EMPTY, Status.DEGRADED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended badly; the table holds what it held before."""
+        return self in (Status.FAILED_TRANSIENT, Status.FAILED_PERMANENT)
 
 
 COMPLETE = (Status.SUCCESS, Status.SUCCESS_EMPTY)
@@ -58,34 +64,99 @@ PROCESSOR_RUNS = Table(
         required("phase", INT64),
         required("output_table", STRING, "bare table name"),
         required("game_date", DATE, "date of the output rows"),
-        required("status", STRING, "SUCCESS, SUCCESS_EMPTY, DEGRADED or FAILED_PERMANENT"),
-        nullable("reason_code", STRING, "short code; NULL for SUCCESS"),
+        nullable("source_game_date", DATE, "game_date of the message that set it off"),
+        required(
+            "status",
+            STRING,
+            "RUNNING, then for good SUCCESS, SUCCESS_EMPTY, DEGRADED, FAILED_TRANSIENT or FAILED_PERMANENT",
+        ),
+        nullable("reason_code", STRING, "short code; NULL for RUNNING and SUCCESS"),
         nullable("reason", STRING, "one sentence with the numbers"),
-        required("trigger_source", STRING, "who asked: cli"),
-        required("request_id", STRING, "one per command; groups runs"),
+        required("trigger_source", STRING, "who asked: cli, backfill, reconcile, pubsub, fallback or verify"),
+        nullable("trigger_table", STRING, "table in the message"),
+        nullable("subscription", STRING, "that delivered the message"),
+        nullable("message_id", STRING),
+        nullable("delivery_attempt", INT64),
+        required("correlation_id", STRING, "of the whole chain of events"),
+        nullable("parent_run_id", STRING, "run that announced the message"),
+        required("request_id", STRING, "one per command or HTTP request; groups runs"),
+        required("attempt", INT64, "1 + earlier failed runs on the same inputs and definition"),
         required("code_version", STRING, "package version, with the commit where known"),
-        required("rows_expected", INT64),
-        required("rows_written", INT64),
+        required("definition_hash", STRING, "SHA-256 of the processor's SQL, shared definitions, checks and inputs"),
+        nullable("input_fingerprint", STRING, "SHA-256 of the list of table, date and content hash of all it reads"),
+        nullable("output_hash", STRING, "digest of the stored rows of the date, stamps excluded, in any order"),
+        required("announce", BOOL, "whether the run owes a completion event"),
+        nullable("input_versions", JSON, "per input: table, scope, dates, rows, hash, complete"),
+        nullable("rows_expected", INT64),
+        nullable("rows_written", INT64, "stored rows, counted after the write"),
         nullable("rows_production_ready", INT64, "Phase 4 only"),
         nullable("missing", STRINGS, "ids of expected rows that are absent, at most 50"),
         nullable("issue_counts", JSON, "issue code -> rows"),
+        nullable("bytes_processed", INT64, "as billed; NULL where the engine does not say", "bytes"),
         required("started_at", TIMESTAMP),
-        required("finished_at", TIMESTAMP),
-        required("duration_ms", INT64, "of the statement that computed the date, and others with it", "ms"),
-        required("forced", BOOL, "whether the operator opened a gate"),
+        nullable("finished_at", TIMESTAMP),
+        nullable("duration_ms", INT64, "from start to finish, shared by the dates of one statement", "ms"),
+        nullable("steps", JSON, "step -> milliseconds, shared by the dates of one statement"),
+        nullable("error_type", STRING, "class of the exception"),
+        nullable("error_message", STRING, "its first 2,000 characters"),
+        required("forced", BOOL, "whether the operator overrode a gate or computed what had not changed"),
+        nullable("force_reason", STRING, "why, as the operator put it"),
+        nullable("published_topic", STRING),
+        nullable("published_message_id", STRING, "NULL on a verified write that announces: the event is owed"),
+        nullable("published_at", TIMESTAMP),
+        nullable("publish_error", STRING, "the last one"),
     ),
 )
 
+RAW_VERSIONS = Table(
+    dataset="nba_orchestration",
+    name="raw_versions",
+    row="content of one raw table for one date",
+    key=("table_name", "game_date"),
+    cluster=("table_name",),
+    columns=(
+        required("table_name", STRING, "bare table name"),
+        required("game_date", DATE, "of the games that the rows concern"),
+        required("row_count", INT64, "rows that count: the newest load of each key"),
+        required("content_hash", STRING, "digest of these rows, load stamps excluded, in any order"),
+        nullable("calendar_hash", STRING, "schedule only: digest of what is known before the games"),
+        required("loaded_at", TIMESTAMP, "when this content was first seen"),
+        required("announce", BOOL, "whether the load owes an event"),
+        nullable("published_message_id", STRING, "NULL on content that announces: the event is owed"),
+    ),
+)
 
-def latest(session: Session, dates: Collection[date]) -> dict[tuple[str, date], Status]:
-    """The status of the newest run of every output table and date, for some dates."""
-    if not dates:
-        return {}
-    result = session.query(
-        f"""SELECT output_table, game_date, status
-FROM {PROCESSOR_RUNS.id}
-WHERE game_date BETWEEN @start_date AND @end_date
-QUALIFY ROW_NUMBER() OVER (PARTITION BY output_table, game_date ORDER BY started_at DESC, run_id DESC) = 1""",
-        {"start_date": min(dates), "end_date": max(dates)},
-    )
-    return {(table, day): Status(status) for table, day, status in result.rows}
+DELIVERIES = Table(
+    dataset="nba_orchestration",
+    name="deliveries",
+    row="request that a service answered, or action of an operator",
+    key=("request_id",),
+    partition="received_date",
+    cluster=("subscription", "correlation_id"),
+    columns=(
+        required("request_id", STRING, "uuid4, 32 hex digits; groups runs"),
+        required("received_date", DATE, "UTC date of received_at"),
+        required("received_at", TIMESTAMP),
+        nullable("phase", INT64),
+        required("route", STRING, "of the service, or the command"),
+        nullable("subscription", STRING, "full name, as the push says it"),
+        nullable("message_id", STRING),
+        nullable("publish_time", TIMESTAMP, "of the message; with subscription and payload it finds a dead letter"),
+        nullable("payload_sha256", STRING, "SHA-256 of the data, hex"),
+        nullable("delivery_attempt", INT64),
+        nullable("correlation_id", STRING),
+        nullable("table_name", STRING, "in the message"),
+        nullable("game_date", DATE, "in the message"),
+        required("http_status", INT64),
+        required(
+            "decision", STRING, "completed, degraded, skipped, no_processors, not_ready, retry, failed or rejected"
+        ),
+        nullable("reason", STRING, "one sentence"),
+        nullable("run_ids", STRINGS),
+        required("actor", STRING, "who asked: a service account, or the operator"),
+        required("code_version", STRING, "package version, with the commit where known"),
+    ),
+)
+
+LEDGER_TABLES = (PROCESSOR_RUNS, RAW_VERSIONS, DELIVERIES)
+"""The pipeline's memory."""

@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
-from nbactl.ops import running
-from processors import runner
-from processors.declaration import STAMPS
-from processors.runner import Outcome
+from processors import inputs, planner, runner
+from processors.request import Outcome
+from shared import versions
 from shared.clock import DateRange
-from shared.tables.model import Table
+from shared.ledger import Status
+from shared.tables.model import STAMPS, Table
 from shared.tables.raw import RAW_TABLES
 from shared.warehouse.duckdb import DuckDBWarehouse
 from tests import builders
+from tests.emulator import emulator, project  # noqa: F401 -- fixtures
 
 PROJECT = Path(__file__).parents[1]
 SEASON_DATES = DateRange(date(2024, 10, 22), date(2025, 4, 13))
@@ -61,7 +63,8 @@ def season_file(real_season: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         warehouse = at(path)
         with warehouse.writing(runner.all_tables()) as session:
             session.load(real_season / "nba_raw", RAW_TABLES)
-        failed = [one for one in (*analytics(warehouse), *precompute(warehouse)) if not one.status.wrote]
+        done = (*analytics(warehouse), *precompute(warehouse))
+        failed = [one for one in done if not (one.status.wrote or one.status is Status.SKIPPED_UNCHANGED)]
         assert not failed, failed[0]
 
     return made_once(tmp_path_factory, "season", make)
@@ -116,6 +119,14 @@ def tiny_done(tiny_done_file: Path, tmp_path: Path) -> DuckDBWarehouse:
     return copied(tiny_done_file, tmp_path)
 
 
+@pytest.fixture
+def fresh_definitions() -> Iterator[None]:
+    """For who changes what a processor is: what was known of definitions is forgotten, before and afterwards."""
+    inputs._definition.cache_clear()  # noqa: SLF001 -- it is kept for as long as a process lives
+    yield
+    inputs._definition.cache_clear()  # noqa: SLF001
+
+
 def at(path: Path, *, wait: float = 10) -> DuckDBWarehouse:
     return DuckDBWarehouse(f"duckdb:///{path}", wait=wait)
 
@@ -132,11 +143,12 @@ def analytics(
     names: tuple[str, ...] = (),
     *,
     allow_incomplete: bool = False,
+    force: str | None = None,
 ) -> list[Outcome]:
     """What `nbactl run-analytics` does."""
     with warehouse.writing(runner.all_tables()) as session:
-        plan = running.plan_analytics(session, dates, names, allow_incomplete=allow_incomplete)
-        return runner.run(session, plan.calendar, plan.request, silent)
+        plan = planner.analytics(session, planner.Asked(dates, names, allow_incomplete=allow_incomplete, force=force))
+        return runner.run(session, plan.survey, plan.request, silent)
 
 
 def precompute(
@@ -145,11 +157,35 @@ def precompute(
     names: tuple[str, ...] = (),
     *,
     allow_incomplete: bool = False,
+    force: str | None = None,
 ) -> list[Outcome]:
     """What `nbactl run-precompute` does."""
     with warehouse.writing(runner.all_tables()) as session:
-        plan = running.plan_precompute(session, dates, names, allow_incomplete=allow_incomplete)
-        return runner.run(session, plan.calendar, plan.request, silent)
+        plan = planner.precompute(session, planner.Asked(dates, names, allow_incomplete=allow_incomplete, force=force))
+        return runner.run(session, plan.survey, plan.request, silent)
+
+
+def alter(warehouse: DuckDBWarehouse, *statements: str) -> None:
+    """Plant facts, and note the raw tables' new content as a load would."""
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for statement in statements:
+            assert connection.execute(statement).fetchone() != (0,), statement
+    with warehouse.writing(runner.all_tables()) as session:
+        versions.renew_all(session)
+
+
+def rows(warehouse: DuckDBWarehouse, select: str) -> list[tuple[Any, ...]]:
+    with warehouse.reading() as session:
+        return list(session.query(select).rows)
+
+
+def statuses(outcomes: Iterable[Outcome]) -> dict[tuple[str, date], Status]:
+    return {(one.processor.short, one.date): one.status for one in outcomes}
+
+
+def one_day(day: date) -> DateRange:
+    return DateRange(day, day)
 
 
 def silent(_what: str, _done: int) -> None:

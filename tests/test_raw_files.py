@@ -13,6 +13,7 @@ from processors import runner
 from processors.graph import tables
 from shared.clock import DateRange
 from shared.errors import DataError, Finding
+from shared.ledger import RAW_VERSIONS
 from shared.tables.raw import (
     GAME_LINES,
     INJURY_REPORT,
@@ -216,6 +217,61 @@ STALE: Mapping[str, Row] = {
 }
 COMPUTED = tuple(table for table in tables().values() if table.dataset == "nba_analytics")
 STAMPS = ("run_id", "processed_at", "code_version")
+
+
+# ---------------------------------------------------------------- what is noted
+
+
+def noted(warehouse: DuckDBWarehouse) -> list[tuple[object, ...]]:
+    return rows(warehouse, f"SELECT table_name, game_date, row_count FROM {RAW_VERSIONS.id} ORDER BY 1, 2")
+
+
+def test_a_load_notes_how_many_rows_each_date_holds(warehouse: DuckDBWarehouse) -> None:
+    held = [
+        (table.name, day, count)
+        for table in RAW_TABLES
+        for day, count in rows(warehouse, f"SELECT game_date, COUNT(*) FROM {table.id} GROUP BY 1")
+    ]
+    assert noted(warehouse) == sorted(held)
+    assert (PLAYER_BOX.name, DAY, 40) in held
+
+
+def test_a_load_says_which_dates_have_another_content(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    raw = two_days()
+    assert dict(load(at(tmp_path / "new.duckdb"), write(tmp_path / "raw", raw)).changed) == {
+        name: [DAY, NEXT] for name in raw
+    }
+    next(box for box in raw[PLAYER_BOX.name] if box["game_date"] == NEXT)["points"] = 99
+    for box in raw[TEAM_BOX.name]:
+        box["processed_at"] += timedelta(days=1)
+    changed_ = load(warehouse, write(tmp_path / "again", raw)).changed
+    assert {name: days for name, days in changed_.items() if days} == {PLAYER_BOX.name: [NEXT]}
+
+
+def test_an_older_load_of_a_row_is_no_other_content(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    raw = two_days(TEAM_BOX.name)
+    before, boxes = noted(warehouse), raw[TEAM_BOX.name]
+    boxes += [box | {"points": 0, "processed_at": LOADED - timedelta(hours=1)} for box in boxes]
+    assert dict(load(warehouse, write(tmp_path / "again", raw)).changed) == {TEAM_BOX.name: []}
+    assert noted(warehouse) == before
+
+
+def test_every_row_of_a_player_without_key_counts(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    raw = two_days(PLAYER_BOX.name)
+    game = raw[PLAYER_BOX.name][0]["game_id"]
+    unknown = [box for box in raw[PLAYER_BOX.name] if box["game_id"] == game and not box["minutes"]][:2]
+    for box in unknown:
+        box["player_lookup"] = None
+    load(warehouse, write(tmp_path / "again", raw))
+    assert (PLAYER_BOX.name, DAY, 40) in noted(warehouse)
+
+
+def test_a_date_whose_rows_have_left_it_is_forgotten(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    """The report of one day now speaks of the next day's game alone."""
+    report = builders.injured(scheduled(NEXT, "BOS", "LAL"), "Al Bos", "BOS", "out", report_date=DAY)
+    loaded = load(warehouse, write(tmp_path / "again", {INJURY_REPORT.name: [report]}))
+    assert dict(loaded.changed) == {INJURY_REPORT.name: [DAY, NEXT]}
+    assert [row[1:] for row in noted(warehouse) if row[0] == INJURY_REPORT.name] == [(NEXT, 5)]
 
 
 # ---------------------------------------------------------------- refusing

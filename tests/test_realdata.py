@@ -11,10 +11,11 @@ import pytest
 
 from processors import leakage, runner, statements
 from processors.accuracy import compare
-from processors.declaration import STAMPS, Processor
+from processors.declaration import Processor
 from processors.graph import processors_in_order, tables
 from shared.clock import DateRange, utc_now
 from shared.ledger import PROCESSOR_RUNS
+from shared.tables.model import STAMPS
 from shared.warehouse.duckdb import DuckDBWarehouse
 from tests.conftest import analytics, differing, precompute, silent
 from tests.recompute import KEYS, recompute
@@ -181,6 +182,7 @@ def test_a_slate_knows_nothing_of_its_own_day(season_warehouse: DuckDBWarehouse,
     assert proof.rows > 0
 
 
+@pytest.mark.usefixtures("fresh_definitions")
 def test_a_planted_leak_is_found_and_named(season_warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof is worth what it can find: a cache that looks at the box of its own night."""
     definition, source = statements.definition, statements.source

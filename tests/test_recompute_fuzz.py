@@ -16,12 +16,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from processors import calendar, runner
-from processors.declaration import STAMPS, Dated
+from processors import runner, survey
+from processors.declaration import Dated
 from processors.graph import processors_in_order, tables
-from processors.runner import Request
+from processors.request import Request
+from shared import versions
 from shared.clock import DateRange
-from shared.tables.model import Table
+from shared.tables.model import STAMPS, Table
 from shared.tables.raw import GAME_LINES, INJURY_REPORT, POINTS_PROPS, SCHEDULE
 from shared.tables.team_locations import TEAM_LOCATIONS
 from shared.warehouse.duckdb import DuckDBWarehouse
@@ -433,10 +434,11 @@ def compute(warehouse: DuckDBWarehouse, world: World) -> dict[str, dict[date, di
     with warehouse.writing(runner.all_tables()) as session:
         for name, rows in world.rows.items():
             session.insert(tables()[name], rows)
-        days = calendar.read(session, DateRange(world.slates[0], world.slates[-1]))
-        slates = tuple(day for day in world.slates if day in days.slates(DateRange(day, day)))
-        request = Request(SLATE_PROCESSORS, (), slates, as_of=world.as_of, allow_incomplete=True)
-        for outcome in runner.run(session, days, request, silent):
+        versions.renew_all(session)
+        seen = survey.take(session, DateRange(world.slates[0], world.slates[-1]))
+        slates = tuple(day for day in world.slates if seen.calendar.day(day))
+        request = Request(tuple((one, slates) for one in SLATE_PROCESSORS), as_of=world.as_of, allow_incomplete=True)
+        for outcome in runner.run(session, seen, request, silent):
             assert outcome.status.wrote, outcome
         for processor in SLATE_PROCESSORS:
             table = processor.output

@@ -12,14 +12,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from shared.errors import NbactlError, NotFound, PreconditionFailed, UsageError, WarehouseLocked
+from shared.errors import NbactlError, NotFound, PreconditionFailed, UsageError, WarehouseFailed, WarehouseLocked
 from shared.ledger import PROCESSOR_RUNS
 from shared.tables.model import DATE, INT64, STRING, TIMESTAMP, Table, nullable, required
 from shared.tables.raw import SCHEDULE, TEAM_LOCATIONS
-from shared.warehouse.base import Exchange, Session
+from shared.warehouse.base import EMPTY, Digest, Exchange, Records, Session
 from shared.warehouse.connect import connect
 from shared.warehouse.duckdb import DuckDBWarehouse
 from tests.conftest import PROJECT, at
@@ -66,6 +65,11 @@ def staged(session: Session, *days: date) -> None:
     session.stage(" UNION ALL ".join(parts), {})
 
 
+def exchange(stamps: Mapping[date, Mapping[str, object]], ledger: Records) -> Exchange:
+    """The staged notes of the stamped dates, and rows of the book, whatever is stored."""
+    return Exchange(NOTES, stamps, BOOK, lambda _stored: ledger)
+
+
 def notes(warehouse: DuckDBWarehouse) -> list[tuple[Any, ...]]:
     with warehouse.reading() as session:
         return sorted(session.query(f"SELECT day, name, number, run_id FROM {NOTES.id}").rows)
@@ -86,7 +90,7 @@ def test_only_stamped_dates_change_and_each_row_has_the_stamps_of_its_date(wareh
     with warehouse.writing([NOTES, BOOK]) as session:
         staged(session, FIRST, SECOND, THIRD)
         ledger = [{"run_id": "run 1", "day": FIRST}, {"run_id": "failed", "day": SECOND}]
-        session.exchange(Exchange(NOTES, stamped(FIRST, THIRD), (BOOK, ledger)))
+        session.exchange(exchange(stamped(FIRST, THIRD), ledger))
     new = [(day, name, 2, f"run {day.day}") for day in (FIRST, THIRD) for name in ("a", "b")]
     assert notes(warehouse) == sorted([*new, OLD[1]])
     assert booked(warehouse) == [("failed", SECOND), ("run 1", FIRST)]
@@ -95,14 +99,14 @@ def test_only_stamped_dates_change_and_each_row_has_the_stamps_of_its_date(wareh
 def test_a_stamped_date_without_rows_becomes_empty(warehouse: DuckDBWarehouse) -> None:
     with warehouse.writing([NOTES, BOOK]) as session:
         staged(session, FIRST)
-        session.exchange(Exchange(NOTES, stamped(SECOND), (BOOK, [])))
+        session.exchange(exchange(stamped(SECOND), []))
     assert notes(warehouse) == [OLD[0], OLD[2]]
 
 
 def test_without_stamps_only_the_ledger_is_written(warehouse: DuckDBWarehouse) -> None:
     with warehouse.writing([NOTES, BOOK]) as session:
         staged(session, FIRST)
-        session.exchange(Exchange(NOTES, {}, (BOOK, [{"run_id": "x", "day": FIRST}])))
+        session.exchange(exchange({}, [{"run_id": "x", "day": FIRST}]))
     assert notes(warehouse) == OLD
     assert booked(warehouse) == [("x", FIRST)]
 
@@ -110,8 +114,8 @@ def test_without_stamps_only_the_ledger_is_written(warehouse: DuckDBWarehouse) -
 def test_an_error_in_the_ledger_leaves_the_rows_as_they_were(warehouse: DuckDBWarehouse) -> None:
     with warehouse.writing([NOTES, BOOK]) as session:
         staged(session, FIRST)
-        with pytest.raises(duckdb.Error):
-            session.exchange(Exchange(NOTES, stamped(FIRST), (BOOK, [{"run_id": None, "day": FIRST}])))
+        with pytest.raises(WarehouseFailed):
+            session.exchange(exchange(stamped(FIRST), [{"run_id": None, "day": FIRST}]))
         # the session goes on, and sees what was there
         assert len(session.query(f"SELECT day FROM {NOTES.id}").rows) == 3
     assert notes(warehouse) == OLD
@@ -121,8 +125,8 @@ def test_an_error_in_the_ledger_leaves_the_rows_as_they_were(warehouse: DuckDBWa
 def test_an_error_in_the_rows_leaves_the_ledger_unwritten(warehouse: DuckDBWarehouse) -> None:
     with warehouse.writing([NOTES, BOOK]) as session:
         session.stage(f"SELECT DATE '{FIRST}' AS day, CAST(NULL AS STRING) AS name, 2 AS number", {})
-        with pytest.raises(duckdb.Error):
-            session.exchange(Exchange(NOTES, stamped(FIRST), (BOOK, [{"run_id": "x", "day": FIRST}])))
+        with pytest.raises(WarehouseFailed):
+            session.exchange(exchange(stamped(FIRST), [{"run_id": "x", "day": FIRST}]))
     assert notes(warehouse) == OLD
     assert booked(warehouse) == []
 
@@ -130,8 +134,86 @@ def test_an_error_in_the_rows_leaves_the_ledger_unwritten(warehouse: DuckDBWareh
 def test_what_is_not_a_column_of_the_table_is_not_exchanged(warehouse: DuckDBWarehouse) -> None:
     with warehouse.writing([NOTES, BOOK]) as session:
         session.stage(f"SELECT DATE '{FIRST}' AS day, 7 AS number, 'a' AS name, 'x' AS _id, '' AS _broken", {})
-        session.exchange(Exchange(NOTES, stamped(FIRST), (BOOK, [])))
+        session.exchange(exchange(stamped(FIRST), []))
     assert notes(warehouse)[0] == (FIRST, "a", 7, "run 1")
+
+
+def test_the_ledger_is_told_what_is_stored_of_each_replaced_date(warehouse: DuckDBWarehouse) -> None:
+    told: list[Mapping[date, Digest]] = []
+
+    def record(stored: Mapping[date, Digest]) -> Records:
+        told.append(stored)
+        return [{"run_id": f"run {day.day}", "day": day} for day in stored]
+
+    with warehouse.writing([NOTES, BOOK]) as session:
+        staged(session, FIRST)
+        session.exchange(Exchange(NOTES, stamped(FIRST, SECOND), BOOK, record))
+        ((one, other),) = session.query(f"SELECT MIN(name), MAX(name) FROM {NOTES.id} WHERE day = DATE '{FIRST}'").rows
+    assert told[0].keys() == {FIRST, SECOND}
+    assert (told[0][FIRST].rows, told[0][SECOND]) == (2, EMPTY)
+    assert (one, other) == ("a", "b")
+    assert booked(warehouse) == [("run 1", FIRST), ("run 2", SECOND)]
+
+
+def test_where_the_ledger_refuses_nothing_is_replaced(warehouse: DuckDBWarehouse) -> None:
+    def refuse(_stored: Mapping[date, Digest]) -> Records:
+        raise NbactlError("not like this")
+
+    with warehouse.writing([NOTES, BOOK]) as session:
+        staged(session, FIRST)
+        with pytest.raises(NbactlError, match="not like this"):
+            session.exchange(Exchange(NOTES, stamped(FIRST), BOOK, refuse))
+    assert notes(warehouse) == OLD
+
+
+# ---------------------------------------------------------------- digests and rows by key
+
+CONTENT = f"SELECT day AS date, name, number FROM {NOTES.id} WHERE day BETWEEN @start_date AND @end_date"
+ALL = {"start_date": FIRST, "end_date": THIRD}
+
+
+def test_a_digest_knows_rows_and_not_their_order(warehouse: DuckDBWarehouse) -> None:
+    several = [note(FIRST, "a", 1), note(FIRST, "b", None), note(FIRST, "c", 3)]
+    with warehouse.writing([NOTES]) as session:
+        alone = session.digests(CONTENT, ALL)
+        assert {day: digest.rows for day, digest in alone.items()} == {FIRST: 1, SECOND: 1, THIRD: 1}
+        session.insert(NOTES, several)
+        first = session.digests(CONTENT, ALL)
+        session.execute(f"DELETE FROM {NOTES.id} WHERE day = @day AND name != 'old'", {"day": FIRST})
+        session.insert(NOTES, several[::-1])
+        again = session.digests(CONTENT, ALL)
+    assert again == first
+    assert first[FIRST].rows == 4
+    assert first[FIRST] != alone[FIRST]
+    assert {day: first[day] for day in (SECOND, THIRD)} == {day: alone[day] for day in (SECOND, THIRD)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE scratch.notes SET number = 2 WHERE name = 'b'",
+        "UPDATE scratch.notes SET number = NULL WHERE name = 'a'",
+        "UPDATE scratch.notes SET number = CASE name WHEN 'a' THEN 3 WHEN 'c' THEN 1 ELSE number END WHERE TRUE",
+        "UPDATE scratch.notes SET name = 'x' WHERE name = 'twin'",
+        "DELETE FROM scratch.notes WHERE name = 'twin'",
+    ],
+)
+def test_a_digest_notices_every_change(warehouse: DuckDBWarehouse, change: str) -> None:
+    with warehouse.writing([NOTES]) as session:
+        names = (("a", 1), ("b", None), ("c", 3), ("twin", 4), ("twin", 4))
+        session.insert(NOTES, [note(FIRST, name, number) for name, number in names])
+        before = session.digests(CONTENT, ALL)
+        session.execute(change, {})
+        after = session.digests(CONTENT, ALL)
+    assert after[FIRST] != before[FIRST]
+    assert after[SECOND] == before[SECOND]
+
+
+def test_rows_are_put_in_place_of_those_with_their_key(warehouse: DuckDBWarehouse) -> None:
+    with warehouse.writing([NOTES]) as session:
+        session.put(NOTES, [note(FIRST, "old", 7), note(SECOND, "new", 8)])
+        session.put(NOTES, [])
+    assert notes(warehouse) == sorted([(FIRST, "old", 7, "first"), (SECOND, "new", 8, "first"), *OLD[1:]])
 
 
 # ---------------------------------------------------------------- tables
@@ -158,8 +240,9 @@ def test_a_table_with_other_columns_is_refused(warehouse: DuckDBWarehouse, colum
 
 
 def test_a_required_column_holds_no_null(warehouse: DuckDBWarehouse) -> None:
-    with warehouse.writing([NOTES]) as session, pytest.raises(duckdb.Error, match="NOT NULL"):
+    with warehouse.writing([NOTES]) as session, pytest.raises(WarehouseFailed) as caught:
         session.insert(NOTES, [note(FIRST, "a", 1) | {"name": None}])
+    assert "NOT NULL" in str(caught.value.why)
 
 
 def test_rows_are_inserted_by_column_name_and_what_they_lack_is_null(warehouse: DuckDBWarehouse) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from nbactl.commands.announcing import publish_owed
 from nbactl.ops.sampling import WEEKS, fill
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
@@ -22,10 +23,9 @@ from shared import clock
 from shared.errors import PreconditionFailed, UsageError
 from shared.tables.raw import RAW_TABLES
 from shared.warehouse.base import TableSize
-from shared.warehouse.connect import connect
 from shared.warehouse.raw_files import Loaded
 
-LOADED = (Column("table"), Column("rows"), Column("dates"))
+LOADED = (Column("table"), Column("rows"), Column("dates"), Column("changed", "changed dates"))
 SIZES = tuple(map(Column, ("table", "rows", "dates", "first", "last", "bytes")))
 
 
@@ -36,18 +36,20 @@ def command() -> None:
 
 @command.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--announce", is_flag=True, help="Publish an event for every table and date that changed.")
 @output_option
 @click.pass_obj
-def load(session: Session, folder: Path, output: str) -> None:
+def load(session: Session, folder: Path, *, announce: bool, output: str) -> None:
     """Load a folder of raw tables: FOLDER/nbac_schedule.parquet and so on.
 
     Parquet, NDJSON (.ndjson, .jsonl) or CSV; one file, or one folder of files, per table. The dates that the files
     hold are replaced and others stay. Where anything is wrong, nothing is loaded.
     """
-    warehouse = connect(session.settings.warehouse)
+    warehouse = session.connect()
     with warehouse.writing(runner.all_tables()) as opened:
-        loaded = opened.load(folder, RAW_TABLES)
+        loaded = opened.load(folder, RAW_TABLES, announce=announce)
     _write_loaded(loaded, output)
+    unsaid = publish_owed(session, warehouse) if announce else None
     for one in loaded.staged:
         if one.absent:
             messages.note(f"{one.table.name} has no {', '.join(one.absent)}: read as unknown", quiet=session.quiet)
@@ -58,7 +60,12 @@ def load(session: Session, folder: Path, output: str) -> None:
         messages.warn(str(finding))
     for name in loaded.ignored:
         messages.warn(f"{name} is no raw table and was passed over")
+    changed = [day for days in loaded.changed.values() for day in days]
+    if changed and not announce:
+        messages.hint(f"nbactl backfill --start {min(changed)} --end {max(changed)}", quiet=session.quiet)
     messages.hint("nbactl data tables lists what is there", quiet=session.quiet)
+    if unsaid:
+        raise unsaid
 
 
 @command.command()
@@ -116,7 +123,7 @@ def sample(  # noqa: PLR0913 -- one parameter per option
         write(({"table": f"nba_raw.{name}", "rows": rows} for name, rows in made.rows.items()), LOADED[:2], output)
         next_command = f"nbactl data load {to}"
     else:
-        warehouse = connect(session.settings.warehouse)
+        warehouse = session.connect()
         with warehouse.writing(runner.all_tables()) as opened:
             _refuse_mixture(opened.sizes(RAW_TABLES), warehouse.url)
             with showing as step:
@@ -136,13 +143,21 @@ def sample(  # noqa: PLR0913 -- one parameter per option
 @click.pass_obj
 def tables(session: Session, output: str) -> None:
     """List every table: rows, dates and size."""
-    with connect(session.settings.warehouse).reading() as opened:
+    with session.connect().reading() as opened:
         sizes = opened.sizes(runner.all_tables())
     write(map(asdict, sizes), SIZES, output)
 
 
 def _write_loaded(loaded: Loaded, output: str) -> None:
-    rows = ({"table": one.table.id, "rows": one.rows, "dates": one.dates} for one in loaded.staged)
+    rows = (
+        {
+            "table": one.table.id,
+            "rows": one.rows,
+            "dates": one.dates,
+            "changed": len(loaded.changed.get(one.table.name, ())),
+        }
+        for one in loaded.staged
+    )
     write(rows, LOADED, output)
 
 

@@ -12,11 +12,10 @@ from nbactl.render import messages
 from nbactl.render.progress import progress
 from nbactl.render.tables import Column, write
 from nbactl.session import Session
-from processors import calendar, matchups, runner, sample
+from processors import calendar, matchups, planner, runner, sample
 from shared import clock
 from shared.clock import DateRange
 from shared.tables.raw import RAW_TABLES
-from shared.warehouse.connect import connect
 
 SUMMARY = (Column("processor"), Column("status"), Column("dates"), Column("rows"), Column("seconds", digits=2))
 MATCHUPS = (
@@ -37,17 +36,17 @@ def command(session: Session) -> None:
 
     Where the warehouse holds no raw tables, eight weeks of sample data are made first.
     """
-    warehouse = connect(session.settings.warehouse)
+    warehouse = session.connect()
     with warehouse.writing(runner.all_tables()) as opened:
         if not any(size.rows for size in opened.sizes(RAW_TABLES)):
             messages.note("1. no raw tables yet: making eight weeks of sample data", quiet=session.quiet)
             with progress(sample.steps(WEEKS, None), quiet=session.quiet) as step:
                 fill(opened, weeks=WEEKS, today=clock.today(), watch=step)
         slate = calendar.nearest_slate(opened, clock.today())
-        plan = running.plan_precompute(opened, DateRange(slate, slate), [], allow_incomplete=False)
-        messages.note(f"2. computing {plan.resolved}", quiet=session.quiet)
-        with progress(len(list(plan.steps())), quiet=session.quiet) as step:
-            outcomes = runner.run(opened, plan.calendar, plan.request, step)
+        plan = planner.precompute(opened, planner.Asked(DateRange(slate, slate)))
+        messages.note(f"2. computing {running.resolved(plan)}", quiet=session.quiet)
+        with progress(plan.request.size, quiet=session.quiet) as step:
+            outcomes = runner.run(opened, plan.survey, plan.request, step)
         best = matchups.best(opened, slate)
     write(running.summary(outcomes), SUMMARY)
     if error := running.verdict(outcomes, f"nbactl run-precompute --date {slate}"):

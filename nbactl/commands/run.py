@@ -7,17 +7,29 @@ from typing import TypedDict, Unpack
 
 import click
 
+from nbactl.commands.announcing import publish_owed
 from nbactl.ops import running
-from nbactl.params import dates_option, dry_run_option, output_option, processor_option
+from nbactl.params import announce_option, dates_option, dry_run_option, output_option, processor_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
 from nbactl.render.tables import Column, write
 from nbactl.session import Session
-from processors import runner
+from processors import planner, runner
+from processors.planner import Plan
+from processors.request import Trigger
 from shared.clock import DateRange
-from shared.warehouse.connect import connect
+from shared.errors import UsageError
+from shared.warehouse.base import Session as Opened
 
-STEPS = (Column("processor"), Column("table"), Column("dates"), Column("first"), Column("last"))
+STEPS = (
+    Column("processor"),
+    Column("table"),
+    Column("dates"),
+    Column("first"),
+    Column("last"),
+    Column("owed"),
+    Column("why"),
+)
 SUMMARY = (
     Column("processor"),
     Column("status"),
@@ -43,18 +55,20 @@ RECORDS = tuple(
             "issues",
             "reason_code",
             "reason",
+            "run_id",
             "seconds",
         ),
     )
 )
 
 
-class Asked(TypedDict):
+class Options(TypedDict):
     """What the options said."""
 
     dates: DateRange
     processors: tuple[str, ...]
     allow_incomplete: bool
+    announce: bool
     dry_run: bool
     output: str
 
@@ -64,6 +78,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
         output_option,
         dry_run_option,
+        announce_option,
         click.option(
             "--allow-incomplete",
             is_flag=True,
@@ -79,48 +94,139 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_options
 @click.pass_obj
-def analytics(session: Session, **asked: Unpack[Asked]) -> None:
+def analytics(session: Session, **asked: Unpack[Options]) -> None:
     """Compute Phase 3: results of the games on the dates, and the context of the next slate.
 
     Example: nbactl run-analytics --date yesterday
     """
-    _run(session, "run-analytics", running.plan_analytics, asked)
+    _run(session, "run-analytics", planner.analytics, asked)
 
 
 @click.command()
 @_options
 @click.pass_obj
-def precompute(session: Session, **asked: Unpack[Asked]) -> None:
+def precompute(session: Session, **asked: Unpack[Options]) -> None:
     """Compute everything needed for the games ON the dates, from games before them.
 
     Results that were never computed come first, then the slate's contexts, then Phase 4.
 
     Example: nbactl run-precompute --date today
     """
-    _run(session, "run-precompute", running.plan_precompute, asked)
+    _run(session, "run-precompute", planner.precompute, asked)
 
 
-def _run(session: Session, name: str, make_plan: Callable[..., running.Plan], asked: Asked) -> None:
-    warehouse = connect(session.settings.warehouse)
-    opening = warehouse.reading() if asked["dry_run"] else warehouse.writing(runner.all_tables(), must_exist=True)
+@click.command()
+@dates_option()
+@click.option(
+    "--phase",
+    type=click.Choice(["3", "4", "all"]),
+    default="all",
+    show_default=True,
+    help="3 computes results and contexts, 4 what builds on them.",
+)
+@processor_option
+@click.option("--force", metavar="REASON", help="Compute even what has not changed; the reason is recorded.")
+@announce_option
+@dry_run_option
+@output_option
+@click.pass_obj
+def backfill(  # noqa: PLR0913 -- one parameter per option
+    session: Session,
+    *,
+    dates: DateRange,
+    phase: str,
+    processors: tuple[str, ...],
+    force: str | None,
+    announce: bool,
+    dry_run: bool,
+    output: str,
+) -> None:
+    """Compute every table for the dates: what is missing, and what has changed since.
+
+    One statement per table for the whole range, in dependency order; every date is checked and recorded for itself.
+    It may be interrupted and repeated: the second run does what is left.
+
+    Example: nbactl backfill --start 2024-10-22 --end 2025-04-13
+    """
+    if force is not None and not force.strip():
+        raise UsageError("--force needs a reason", hint='--force "late correction of 2025-01-15"')
+    phases = [3, 4] if phase == "all" else [int(phase)]
+
+    def planned(opened: Opened) -> Plan:
+        wanted = planner.Asked(dates, processors, Trigger("backfill"), force=force, announce=announce)
+        return planner.backfill(opened, wanted, phases)
+
+    chosen = ("" if phase == "all" else f" --phase {phase}") + _again(session, processors)
+    command = f"nbactl backfill {_typed(dates)}{chosen}"
+    carry_out(session, planned, command, dry_run=dry_run, output=output, say_plan=True)
+
+
+def _run(session: Session, name: str, make_plan: Callable[[Opened, planner.Asked], Plan], asked: Options) -> None:
+    def planned(opened: Opened) -> Plan:
+        wanted = planner.Asked(
+            asked["dates"],
+            asked["processors"],
+            allow_incomplete=asked["allow_incomplete"],
+            announce=asked["announce"],
+        )
+        return make_plan(opened, wanted)
+
+    command = f"nbactl {name} {_typed(asked['dates'])}{_again(session, asked['processors'])}"
+    carry_out(session, planned, command, dry_run=asked["dry_run"], output=asked["output"])
+
+
+def _again(session: Session, processors: tuple[str, ...]) -> str:
+    """What was typed beside the dates, to type it again."""
+    return "".join(f" --processor {name}" for name in processors) + running.options(session.warehouse)
+
+
+def carry_out(  # noqa: PLR0913 -- by name
+    session: Session,
+    make_plan: Callable[[Opened], Plan],
+    command: str,
+    *,
+    dry_run: bool,
+    output: str,
+    say_plan: bool = False,
+) -> None:
+    """Plan, say so, run with progress, and print what came of it.
+
+    Args:
+        session: of the command line.
+        make_plan: gives the plan, from an open warehouse.
+        command: what to type to do it again.
+        dry_run: print the plan and change nothing.
+        output: how to print the result.
+        say_plan: name each table's dates and why they are owed before computing them.
+    """
+    warehouse = session.connect()
+    opening = warehouse.reading() if dry_run else warehouse.writing(runner.all_tables(), must_exist=True)
     with opening as opened:
-        plan = make_plan(opened, asked["dates"], asked["processors"], allow_incomplete=asked["allow_incomplete"])
-        if asked["dry_run"] and not plan.is_empty:
-            messages.note(f"would compute {plan.resolved}", quiet=session.quiet)
-            write(plan.steps(), STEPS, asked["output"])
+        plan = make_plan(opened)
+        if plan.request.is_empty:
+            messages.note(_no_games(plan), quiet=session.quiet)
+        elif dry_run:
+            messages.note(
+                f"would compute {running.resolved(plan)}: {running.estimate(opened, plan)}", quiet=session.quiet
+            )
+            write(running.steps(plan), STEPS, output)
             return
-        messages.note(_no_games(plan) if plan.is_empty else plan.resolved, quiet=session.quiet)
-        with progress(len(list(plan.steps())), quiet=session.quiet or plan.is_empty) as step:
-            outcomes = runner.run(opened, plan.calendar, plan.request, step)
-    if asked["output"] != "table":
-        write(running.records(outcomes), RECORDS, asked["output"])
+        else:
+            messages.note(running.resolved(plan), quiet=session.quiet)
+            for line in running.plan_lines(opened, plan) if say_plan and not session.quiet else ():
+                messages.note(line)
+        with progress(plan.request.size, quiet=session.quiet or plan.request.is_empty) as step:
+            outcomes = runner.run(opened, plan.survey, plan.request, step)
+    unsaid = publish_owed(session, warehouse, plan.request.request_id) if plan.request.announce else None
+    if output != "table":
+        write(running.records(outcomes), RECORDS, output)
     elif outcomes:
         write(running.summary(outcomes), SUMMARY, "table")
-    if error := running.verdict(outcomes, f"nbactl {name} {_typed(asked['dates'])}"):
+    if error := running.verdict(outcomes, command) or unsaid:
         raise error
 
 
-def _no_games(plan: running.Plan) -> str:
+def _no_games(plan: Plan) -> str:
     known = f"the next slate is {plan.next_slate}" if plan.next_slate else "the schedule knows no later slate"
     return f"no games to compute on {plan.asked}; {known}"
 

@@ -10,7 +10,6 @@ from nbactl.render.tables import Column, write
 from nbactl.session import Session
 from processors.reading import Selection, read
 from shared.clock import DateRange
-from shared.warehouse.connect import connect
 
 
 @click.command()
@@ -36,7 +35,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
     Example: nbactl show ml_feature_store --date today --player "LeBron James"
     """
     wanted = Selection(table, dates, player, team, tuple(columns.split(",")) if columns else ())
-    with connect(session.settings.warehouse).reading() as opened:
+    with session.connect().reading() as opened:
         result = read(opened, wanted)
     names = tuple(map(Column, result.columns))
     if output == "table" and len(result.rows) == 1:

@@ -14,7 +14,6 @@ from nbactl.render.progress import progress
 from nbactl.render.tables import Column, write
 from nbactl.session import Session
 from shared.errors import NbactlError
-from shared.warehouse.connect import connect
 
 PROOF = tuple(map(Column, ("slate", "tables", "rows", "cells", "differences")))
 DIFFERENCES = tuple(map(Column, ("change", "table", "key", "column", "before", "after")))
@@ -50,7 +49,7 @@ def accuracy(session: Session, *, answers: Path, output: str) -> None:
     """Hold the results tables against the league's own figures, a row per figure."""
     from processors.accuracy import compare
 
-    with connect(session.settings.warehouse).reading() as opened:
+    with session.connect().reading() as opened:
         comparisons = compare(opened, answers)
     write(map(asdict, comparisons), FIGURES, output)
     failed = [one.figure for one in comparisons if not one.ok]
@@ -75,7 +74,7 @@ def leakage(session: Session, *, slate: date, output: str) -> None:
     from shared.clock import utc_now
 
     with progress(3, quiet=session.quiet) as step:
-        proof = prove(connect(session.settings.warehouse), slate, utc_now(), step)
+        proof = prove(session.connect(), slate, utc_now(), step)
     row = asdict(proof) | {"differences": len(proof.differences)}
     write([row], PROOF, output)
     if proof.differences:

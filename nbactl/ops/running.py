@@ -1,77 +1,58 @@
-"""What `run-analytics` and `run-precompute` do: resolve dates, plan, run, sum up."""
+"""What plans and outcomes say to the operator."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
 
-from processors import calendar, graph
-from processors.calendar import Calendar
-from processors.declaration import Dated, Processor
-from processors.runner import Outcome, Request
-from shared import ledger
-from shared.clock import DateRange
+from processors.history import Pace
+from processors.planner import Plan
+from processors.request import Outcome
 from shared.errors import NbactlError, PartlyFailed, PreconditionFailed
 from shared.ledger import Status
-from shared.tables.raw import SCHEDULE
 from shared.warehouse.base import Session
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a command is going to compute.
-
-    Attributes:
-        asked: the dates as typed.
-        calendar: the days with games around them.
-        request: what the runner gets.
-        resolved: the dates in words.
-        next_slate: where to look when the dates have no games.
-    """
-
-    asked: DateRange
-    calendar: Calendar
-    request: Request
-    resolved: str
-    next_slate: date | None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to compute."""
-        return not (self.request.results or self.request.slates)
-
-    def steps(self) -> Iterator[dict[str, object]]:
-        """Each processor and the dates it would compute."""
-        for processor in self.request.processors:
-            dates = self.request.dates(processor)
-            if dates:
-                yield {"processor": processor.name, "table": processor.output.id, **_ends(dates)}
+_SHOWN = 3
+"""How many reasons a plan names for one table."""
 
 
-def plan_analytics(session: Session, dates: DateRange, names: Sequence[str], *, allow_incomplete: bool) -> Plan:
-    """Results of the dates' games, and the contexts of the slates that follow each of them."""
-    days = _calendar(session, dates)
-    results = days.results(dates)
-    following = sorted({slate for day in results if (slate := days.next_slate(day))})
-    request = Request(graph.select(names, [3]), tuple(results), tuple(following), allow_incomplete=allow_incomplete)
-    said = f"results of {_said(results)} -> {_slates_said(following)}"
-    return Plan(dates, days, request, said, days.next_slate(dates.end))
+def steps(plan: Plan) -> Iterator[dict[str, object]]:
+    """A row per processor: its dates, how many are owed, and why."""
+    for step in plan.steps():
+        yield {
+            "processor": step.processor.name,
+            "table": step.processor.output.id,
+            **_ends(step.dates),
+            "owed": len(step.owed),
+            "why": _reasons(step.owed),
+        }
 
 
-def plan_precompute(session: Session, dates: DateRange, names: Sequence[str], *, allow_incomplete: bool) -> Plan:
-    """Everything for the games on the dates: results that were never computed, contexts, Phase 4."""
-    days = _calendar(session, dates)
-    slates = days.slates(dates)
-    chosen = graph.select(names, [3, 4])
-    results = [] if names else _never_computed(session, days.season_results_before(slates), chosen)
-    if names and any(one.dated is Dated.RESULTS for one in chosen):
-        results = days.results(dates)
-    request = Request(chosen, tuple(results), tuple(slates), allow_incomplete=allow_incomplete)
-    said = (f"results of {_said(results)} -> " if results else "") + _slates_said(slates)
-    return Plan(dates, days, request, said, days.next_slate(dates.end))
+def plan_lines(session: Session, plan: Plan) -> Iterator[str]:
+    """The plan in words: how much is owed, and why."""
+    yield estimate(session, plan)
+    for step in plan.steps():
+        if step.owed:
+            reasons = _reasons(step.owed)
+            yield f"  {step.processor.output.name}: {len(step.owed)} of {len(step.dates)} dates: {reasons}"
+
+
+def estimate(session: Session, plan: Plan) -> str:
+    """How much is owed, and about how long it will take."""
+    owed = {step.processor.name: len(step.owed) for step in plan.steps()}
+    total = sum(owed.values())
+    seconds = Pace(session).seconds(owed)
+    return f"{total} of {plan.request.size} table-dates are owed" + (f", about {seconds:.1f} s" if total else "")
+
+
+def resolved(plan: Plan) -> str:
+    """The dates in words."""
+    if not plan.results:
+        return _slates_said(plan.slates)
+    return f"results of {_said(plan.results)} -> {_slates_said(plan.slates)}"
 
 
 def summary(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
@@ -109,6 +90,7 @@ def records(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
             "issues": dict(one.issues),
             "reason_code": one.reason_code,
             "reason": one.reason,
+            "run_id": one.run_id,
             "seconds": one.seconds,
         }
 
@@ -118,7 +100,7 @@ def verdict(outcomes: Sequence[Outcome], command: str) -> NbactlError | None:
 
     A run that wrote some dates and not others is partly failed.
     """
-    failed = [one for one in outcomes if one.status is Status.FAILED_PERMANENT]
+    failed = [one for one in outcomes if one.status.failed]
     waiting = [one for one in outcomes if one.status is Status.NOT_READY]
     if not (failed or waiting):
         return None
@@ -135,22 +117,28 @@ def verdict(outcomes: Sequence[Outcome], command: str) -> NbactlError | None:
 
 
 def _hint(outcome: Outcome, command: str) -> str:
-    if outcome.status is Status.FAILED_PERMANENT:
+    if outcome.error_type:
+        return f"nbactl runs --failed says more; then {command}"
+    if outcome.status.failed:
         return f"mend the raw rows, nbactl data load them again, then {command}"
-    return f"load what is missing, or {command} --allow-incomplete to run on what is there"
+    if command.startswith("nbactl run-"):
+        return f"load what is missing, or {command} --allow-incomplete to run on what is there"
+    return f"nbactl status --date {outcome.date} says for each table what to type"
 
 
-def _calendar(session: Session, dates: DateRange) -> Calendar:
-    days = calendar.read(session, dates)
-    if not days.days and not any(size.rows for size in session.sizes([SCHEDULE])):
-        raise PreconditionFailed("the schedule is empty", hint="nbactl data load DIR, or nbactl data sample")
-    return days
+def options(warehouse: str | None) -> str:
+    """What to add to a command that is printed, so that it is about the warehouse that was named."""
+    return f" --warehouse {shlex.quote(warehouse)}" if warehouse else ""
 
 
-def _never_computed(session: Session, dates: list[date], chosen: tuple[Processor, ...]) -> list[date]:
-    made = [one.output.name for one in chosen if one.dated is Dated.RESULTS]
-    known = ledger.latest(session, dates)
-    return [day for day in dates if any((name, day) not in known for name in made)]
+def _reasons(owed: Mapping[date, str]) -> str:
+    """Why dates are owed: each reason with its count, or its date where it is the only one."""
+    reasons: dict[str, list[date]] = {}
+    for day, why in owed.items():
+        reasons.setdefault(why, []).append(day)
+    return "; ".join(f"{why} ({_span(days)})" for why, days in list(reasons.items())[:_SHOWN]) + (
+        f"; {len(reasons) - _SHOWN} other reasons" if len(reasons) > _SHOWN else ""
+    )
 
 
 def _span(dates: Sequence[date]) -> str:

@@ -18,6 +18,7 @@ from nbactl.render.terminal import console, is_terminal, visible
 
 Row = Mapping[str, object]
 
+_GAP = 2  # between two columns
 NOTHING = "-"  # a cell without a value still counts as one for `awk`
 
 
@@ -124,7 +125,15 @@ def _write_table(rows: Iterable[Row], columns: Sequence[Column]) -> None:
     cells = [[_text(row[column.name], column.digits) or NOTHING for column in columns] for row in kept]
     right = [_is_numeric(row[column.name] for row in kept) for column in columns]
     titles = [column.title for column in columns]
-    (_write_rich if is_terminal(sys.stdout) else _write_aligned)(titles, cells, right)
+    fits = is_terminal(sys.stdout) and _width([titles, *cells]) <= console(sys.stdout).width
+    # folded in the middle of a name or a command, a wide row is of no use: let the terminal wrap it
+    (_write_rich if fits else _write_aligned)(titles, cells, right)
+
+
+def _width(lines: list[list[str]]) -> int:
+    """How wide the lines stand as a table."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def _is_numeric(values: Iterable[object]) -> bool:

@@ -193,7 +193,7 @@ PROCESSOR = Processor(
     output=TABLE,
     sql=Path(__file__).with_suffix(".sql"),
     inputs=(
-        Input("nbac_gamebook_player_stats", Relation.SAME_DATE),
+        Input("nbac_gamebook_player_stats", Relation.SAME_DATE, instead="bdl_player_boxscores"),
         Input("bdl_player_boxscores", Relation.SAME_DATE, required=False),
         Input("team_offense_game_summary", Relation.SAME_DATE),
         Input("nbac_play_by_play", Relation.SAME_DATE, required=False),

@@ -150,7 +150,7 @@ PROCESSOR = Processor(
     output=TABLE,
     sql=Path(__file__).with_suffix(".sql"),
     inputs=(
-        Input("nbac_schedule", Relation.SAME_DATE),
+        Input("nbac_schedule", Relation.SAME_DATE, days_ahead=8),
         Input("nbac_schedule", Relation.HISTORY),
         Input("odds_api_game_lines", Relation.SAME_DATE, required=False),
         Input("nbac_injury_report", Relation.SAME_DATE, required=False),

@@ -48,6 +48,14 @@ def nullable(name: str, type_: str, meaning: str = "", unit: str = "") -> Column
     return Column(name, type_, meaning, "NULLABLE", unit)
 
 
+STAMPS = (
+    required("run_id", STRING, "ledger key of the run that wrote the row"),
+    required("code_version", STRING, "package version, with the commit where known"),
+    required("processed_at", TIMESTAMP, "write time"),
+)
+"""Columns of a computed row that say who wrote it, and nothing of what it says."""
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of the warehouse.
@@ -60,7 +68,7 @@ class Table:
         columns: in stored order.
         partition: the DATE column that tables are replaced and pruned by; None for small static tables.
         cluster: BigQuery clustering.
-        content: the rows of a static table, which ships with the code.
+        constant: the rows of a static table, which ships with the code.
         accepts: what to say of rows that break a rule, and the rule; such rows are not loaded. Files are read by
             DuckDB whatever the warehouse is, so rules are DuckDB conditions.
         expects: the same for rows that are merely odd: they are loaded, and reported.
@@ -73,7 +81,7 @@ class Table:
     columns: tuple[Column, ...]
     partition: str | None = "game_date"
     cluster: tuple[str, ...] = ()
-    content: tuple[tuple[object, ...], ...] = ()
+    constant: tuple[tuple[object, ...], ...] = ()
     accepts: tuple[tuple[str, str], ...] = ()
     expects: tuple[tuple[str, str], ...] = ()
 
@@ -93,3 +101,12 @@ class Table:
         if self.partition is None:
             raise ValueError(f"{self.id} is not kept by date")
         return self.partition
+
+    @cached_property
+    def content(self) -> str:
+        """GoogleSQL of what the rows of @start_date to @end_date say: `date`, and every column but the stamps."""
+        stamps = {column.name for column in STAMPS}
+        columns = ", ".join(name for name in self.column_names if name not in stamps)
+        return f"""SELECT {self.date_column} AS date, {columns}
+FROM {self.id}
+WHERE {self.date_column} BETWEEN @start_date AND @end_date"""

@@ -458,7 +458,7 @@ TEAM_LOCATIONS = Table(
     row="team and its home arena",
     key=("team_abbr",),
     partition=None,
-    content=team_locations.TEAM_LOCATIONS,
+    constant=team_locations.TEAM_LOCATIONS,
     columns=(
         required("team_abbr", STRING, "three letters, as in every table"),
         required("latitude", FLOAT64, "home arena, north positive", "degrees"),

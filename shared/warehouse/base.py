@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.tables.model import Table
@@ -53,22 +53,48 @@ class TableSize:
 
 
 @dataclass(frozen=True, slots=True)
+class Digest:
+    """What rows say, whatever their order.
+
+    Attributes:
+        rows: how many.
+        hash: equal for equal rows; comparable with digests that the same engine made.
+    """
+
+    rows: int
+    hash: str
+
+
+EMPTY = Digest(0, "empty")
+"""The digest of no rows, on every engine."""
+
+Records = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """Dates of a table to replace by the staged rows, and the ledger rows that say so.
 
     Attributes:
         table: what is replaced.
         stamps: per date that is replaced, the values of the stamp columns; other dates stay.
-        ledger: table and records to insert in the same transaction.
+        ledger: table whose rows say what is stored.
+        record: told the digest of each replaced date as stored, without its stamps, gives the ledger's rows; they are
+            written in the same transaction, in place of rows with their key. Where it raises, nothing is replaced.
     """
 
     table: Table
     stamps: Mapping[date, Mapping[str, Any]]
-    ledger: tuple[Table, Sequence[Mapping[str, Any]]]
+    ledger: Table
+    record: Callable[[Mapping[date, Digest]], Records]
 
 
 class Session(Protocol):
     """One unit of work on a warehouse. Every `sql` is GoogleSQL."""
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a run that has not ended may still be at work; nothing, where writers exclude readers."""
 
     def query(self, sql: str, params: Params | None = None) -> Result:
         """The rows of a SELECT."""
@@ -82,15 +108,29 @@ class Session(Protocol):
     def exchange(self, work: Exchange) -> None:
         """Swap the staged dates in and write the ledger, in one transaction."""
 
-    def insert(self, table: Table, records: Sequence[Mapping[str, Any]]) -> None:
+    def digests(self, sql: str, params: Params) -> dict[date, Digest]:
+        """Digest the rows of a SELECT with a column `date`, for each date that has any."""
+
+    def insert(self, table: Table, records: Records) -> None:
         """Append rows."""
 
-    def load(self, folder: Path, tables: Iterable[Table]) -> Loaded:
+    def put(self, table: Table, records: Records) -> None:
+        """Write rows, each in place of the row with its key."""
+
+    def load(self, folder: Path, tables: Iterable[Table], *, announce: bool = False) -> Loaded:
         """Replace the dates that a folder of raw files holds; all of it or, where anything is wrong, nothing.
+
+        Args:
+            folder: of raw files.
+            tables: that it may hold.
+            announce: whether table-dates that change owe an event.
 
         Raises:
             DataError: what is wrong, each with table, column and example.
         """
+
+    def tables(self) -> Collection[str]:
+        """The qualified names of the tables that exist."""
 
     def sizes(self, tables: Iterable[Table]) -> list[TableSize]:
         """What each table holds; tables that do not exist are left out."""

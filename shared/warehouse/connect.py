@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from shared.warehouse.duckdb import DuckDBWarehouse
 
 
-def connect(url: str) -> DuckDBWarehouse:
+def connect(url: str, *, wait: float = 10.0) -> DuckDBWarehouse:
     """The warehouse that a URL names; nothing is opened yet.
+
+    Args:
+        url: `duckdb:///` and the path of a file.
+        wait: seconds to wait for another process that uses it.
 
     Raises:
         UsageError: no engine has this URL.
@@ -25,4 +29,4 @@ def connect(url: str) -> DuckDBWarehouse:
         )
     from shared.warehouse.duckdb import DuckDBWarehouse
 
-    return DuckDBWarehouse(url)
+    return DuckDBWarehouse(url, wait=wait)

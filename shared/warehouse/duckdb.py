@@ -5,31 +5,53 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from shared.errors import NbactlError, NotFound, PreconditionFailed
+from shared import versions
+from shared.border import border
+from shared.errors import (
+    AccessDenied,
+    NbactlError,
+    NotFound,
+    PreconditionFailed,
+    WarehouseFailed,
+    WarehouseFull,
+    WarehouseLocked,
+)
 from shared.settings import duckdb_path
 from shared.tables.model import Table
 from shared.warehouse import raw_files
-from shared.warehouse.base import Exchange, Params, Result, TableSize
+from shared.warehouse.base import EMPTY, Digest, Exchange, Params, Records, Result, TableSize
 from shared.warehouse.duckdb_types import duckdb_type
 from shared.warehouse.lock import locked
 from shared.warehouse.translate import to_duckdb
 
 _PARAMETER = re.compile(r"\$(\w+)")
+_INTERRUPTED = "Query interrupted"
+"""What DuckDB makes of Ctrl-C during a statement: a RuntimeError that says so."""
+_NO_ROOM = ("No space left", "File too large", "quota exceeded")
+_DAMAGE = ("Corrupt", "Could not read", "Failure while replaying", "database has been invalidated", "INTERNAL Error")
+_DAMAGED = "the file is damaged: put back a copy, or name a new one with --warehouse and load the raw tables again"
+_LOG = b"d\0b"
+"""How DuckDB's write-ahead log begins; one that begins otherwise DuckDB passes over without a word."""
 
 
 class DuckDBSession:
     """One open connection. See `shared.warehouse.base.Session`."""
 
+    lease = timedelta(0)
+
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._in_transaction = False
 
     def query(self, sql: str, params: Params | None = None) -> Result:
         """The rows of a SELECT in GoogleSQL."""
@@ -38,7 +60,7 @@ class DuckDBSession:
 
     def stage(self, sql: str, params: Params) -> None:
         """Compute a SELECT in GoogleSQL into the temporary table `stage`."""
-        self._run(sql, params, prefix="CREATE OR REPLACE TEMP TABLE stage AS ")
+        self._run(sql, params, "CREATE OR REPLACE TEMP TABLE stage AS {}")
 
     def execute(self, sql: str, params: Params) -> None:
         """Carry out a DELETE, UPDATE or INSERT in GoogleSQL."""
@@ -46,42 +68,67 @@ class DuckDBSession:
 
     def exchange(self, work: Exchange) -> None:
         """Replace the stamped dates of a table by their staged rows, and write the ledger, or do neither."""
-        table, date_column = work.table, work.table.date_column
-        stamps = next(iter(work.stamps.values()), {})
-        own = [name for name in table.column_names if name not in stamps]
-        with self._transaction():
+        with self._transaction("exchange"):
             if work.stamps:
-                self._stamp(work.stamps)
-                self._connection.execute(
-                    f"DELETE FROM {table.id} WHERE {date_column} IN (SELECT stamped_date FROM stamps)"
-                )
-                self._connection.execute(
-                    f"INSERT INTO {table.id} BY NAME SELECT {', '.join((*own, *stamps))} FROM stage"
-                    f" JOIN stamps ON stamped_date = {date_column} ORDER BY {', '.join((date_column, *table.key))}"
-                )
-            self.insert(*work.ledger)
+                self._replace(work)
+            border("exchange.replaced")
+            records = work.record(self._stored(work))
+            border("exchange.verified")
+            self.put(work.ledger, records)
 
-    def insert(self, table: Table, records: Sequence[Mapping[str, Any]]) -> None:
+    def digests(self, sql: str, params: Params) -> dict[date, Digest]:
+        """Digest the rows of a SELECT with a column `date`; the hash is DuckDB's own, and says so."""
+        cursor = self._run(sql, params, _DIGESTS)
+        return {
+            day: Digest(rows, f"duckdb-{scheme:04x}-{mixed:016x}{total % 2**64:016x}")
+            for day, rows, mixed, total, scheme in cursor.fetchall()
+        }
+
+    def insert(self, table: Table, records: Records) -> None:
         """Append rows, given by column name; columns that a record lacks are NULL."""
         columns = [column for column in table.columns if any(column.name in record for record in records)]
         if columns:
             values = ", ".join(f"unnest(${column.name}::{duckdb_type(column.type)}[])" for column in columns)
             names = ", ".join(column.name for column in columns)
-            self._connection.execute(
+            self._execute(
                 f"INSERT INTO {table.id} ({names}) SELECT {values}",
                 {column.name: [record.get(column.name) for record in records] for column in columns},
             )
 
-    def load(self, folder: Path, tables: Iterable[Table]) -> raw_files.Loaded:
+    def put(self, table: Table, records: Records) -> None:
+        """Write rows, each in place of the row with its key."""
+        key = ", ".join(table.key)
+        given = ", ".join(f"unnest(${name}) AS {name}" for name in table.key)
+        if records:
+            with self._transaction("put"):
+                self._execute(
+                    f"DELETE FROM {table.id} WHERE ({key}) IN (SELECT ({key}) FROM (SELECT {given}))",
+                    {name: [record[name] for record in records] for name in table.key},
+                )
+                border("put.deleted")
+                self.insert(table, records)
+
+    def load(self, folder: Path, tables: Iterable[Table], *, announce: bool = False) -> raw_files.Loaded:
         """Replace the dates that a folder of raw files holds; all of it or, where anything is wrong, nothing.
+
+        Args:
+            folder: of raw files.
+            tables: that it may hold.
+            announce: whether table-dates that change owe an event.
 
         Raises:
             DataError: what is wrong, each with table, column and example.
         """
-        loaded = raw_files.stage(self._connection, folder, tables)
-        with self._transaction():
-            odd = raw_files.replace(self._connection, loaded)
-        return replace(loaded, odd=loaded.odd + odd)
+        with _problems():
+            loaded = raw_files.stage(self._connection, folder, tables)
+        border("load.staged")
+        with self._transaction("load"), _problems():
+            touched, odd = raw_files.replace(self._connection, loaded)
+            border("load.replaced")
+            changed = {
+                table.name: versions.renew(self, table, dates, announce=announce) for table, dates in touched.items()
+            }
+        return replace(loaded, odd=loaded.odd + odd, changed=changed)
 
     def create(self, tables: Iterable[Table]) -> None:
         """Create the tables that are missing.
@@ -89,67 +136,131 @@ class DuckDBSession:
         Raises:
             PreconditionFailed: a table is there with other columns than the contract's.
         """
-        there = self._columns()
+        there = self._tables()
+        missing = []
         for table in tables:
             if table.id not in there:
-                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.dataset}")
-                self._connection.execute(_create_statement(table))
-                self.insert(table, [dict(zip(table.column_names, row, strict=True)) for row in table.content])
-            elif there[table.id] != list(table.column_names):
+                missing.append(table)
+            elif there[table.id] != _layout(table):
                 raise PreconditionFailed(
                     f"{table.id} was made by another version of nbactl",
                     why="its columns are not those of this version",
                     hint="name a new warehouse with --warehouse and load the raw tables again",
                 )
+        if missing:
+            with self._transaction("create"):
+                for table in missing:
+                    self._create(table)
+
+    def tables(self) -> Collection[str]:
+        """The qualified names of the tables that exist."""
+        return self._tables().keys()
 
     def sizes(self, tables: Iterable[Table]) -> list[TableSize]:
         """What each existing table holds; bytes are whole blocks on disk."""
-        there = self._columns()
+        there = self._tables()
         return [self._size(table) for table in tables if table.id in there]
 
-    def _columns(self) -> dict[str, list[str]]:
-        """The tables that exist, and their columns."""
-        found: dict[str, list[str]] = {}
-        for table, column in self._connection.execute(_COLUMNS).fetchall():
-            found.setdefault(table, []).append(column)
-        return found
+    def _tables(self) -> dict[str, str | None]:
+        """The tables that exist, and the layout that each was made with."""
+        return dict(self._execute(_TABLES).fetchall())
+
+    def _create(self, table: Table) -> None:
+        self._execute(f"CREATE SCHEMA IF NOT EXISTS {table.dataset}")
+        self._execute(_create_statement(table))
+        border("create.table")
+        self._execute(f"COMMENT ON TABLE {table.id} IS '{_layout(table)}'")
+        self.insert(table, [dict(zip(table.column_names, row, strict=True)) for row in table.constant])
 
     def _size(self, table: Table) -> TableSize:
         dates = f"count(DISTINCT {table.partition}), min({table.partition}), max({table.partition})"
-        row = self._connection.execute(
+        row = self._execute(
             f"SELECT count(*), {dates if table.partition else 'NULL, NULL, NULL'} FROM {table.id}"
         ).fetchone()
-        size = self._connection.execute(
+        size = self._execute(
             f"SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size())"
             f" FROM pragma_storage_info('{table.id}') WHERE block_id >= 0"
         ).fetchone()
         rows, days, first, last = row or (0, None, None, None)
         return TableSize(table.id, rows, days, first, last, size[0] if size else None)
 
+    def _replace(self, work: Exchange) -> None:
+        table, date_column = work.table, work.table.date_column
+        stamps = next(iter(work.stamps.values()))
+        own = [name for name in table.column_names if name not in stamps]
+        self._stamp(work.stamps)
+        self._execute(f"DELETE FROM {table.id} WHERE {date_column} IN (SELECT stamped_date FROM stamps)")
+        border("exchange.deleted")
+        self._execute(
+            f"INSERT INTO {table.id} BY NAME SELECT {', '.join((*own, *stamps))} FROM stage"
+            f" JOIN stamps ON stamped_date = {date_column} ORDER BY {', '.join((date_column, *table.key))}"
+        )
+
+    def _stored(self, work: Exchange) -> dict[date, Digest]:
+        if not work.stamps:
+            return {}
+        stored = self.digests(work.table.content, {"start_date": min(work.stamps), "end_date": max(work.stamps)})
+        return {day: stored.get(day, EMPTY) for day in work.stamps}
+
     def _stamp(self, stamps: Mapping[Any, Mapping[str, Any]]) -> None:
         names = list(next(iter(stamps.values())))
         columns = "".join(f", unnest(${name}) AS {name}" for name in names)
-        self._connection.execute(
+        self._execute(
             f"CREATE OR REPLACE TEMP TABLE stamps AS SELECT unnest($dates) AS stamped_date{columns}",
             {"dates": list(stamps), **{name: [stamp[name] for stamp in stamps.values()] for name in names}},
         )
 
-    def _run(self, sql: str, params: Params, prefix: str = "") -> duckdb.DuckDBPyConnection:
+    def _run(self, sql: str, params: Params, shape: str = "{}") -> duckdb.DuckDBPyConnection:
+        """Execute a statement in GoogleSQL, put into a DuckDB statement of some shape."""
         text = to_duckdb(sql)
         wanted = set(_PARAMETER.findall(text))
-        return self._connection.execute(
-            prefix + text, {name: value for name, value in params.items() if name in wanted}
+        return self._execute(
+            shape.replace("{}", text), {name: value for name, value in params.items() if name in wanted}
         )
 
+    def _execute(self, sql: str, params: Params | None = None) -> duckdb.DuckDBPyConnection:
+        with _problems():
+            return self._connection.execute(sql, dict(params or {}))
+
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN")
-        try:
+    def _transaction(self, name: str) -> Iterator[None]:
+        """All of it or nothing; part of the one around it, if there is one."""
+        if self._in_transaction:
             yield
+            return
+        self._execute("BEGIN")
+        self._in_transaction = True
+        try:
+            border(f"{name}.begun")
+            yield
+            border(f"{name}.written")
+            self._execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # an engine that has failed has rolled back
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        finally:
+            self._in_transaction = False
+        border(f"{name}.committed")
+
+
+@contextmanager
+def _problems() -> Iterator[None]:
+    """Say what an engine's error means to the operator."""
+    try:
+        yield
+    except duckdb.Error as error:
+        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        if isinstance(error, duckdb.OutOfMemoryException) or any(sign in str(error) for sign in _NO_ROOM):
+            raise WarehouseFull(
+                "the warehouse has run out of room", why=said, hint="free disk space (df -h), then run it again"
+            ) from error
+        hint = _DAMAGED if any(sign in str(error) for sign in _DAMAGE) else None
+        raise WarehouseFailed("the warehouse could not do what was asked of it", why=said, hint=hint) from error
+    except RuntimeError as error:
+        if str(error) != _INTERRUPTED:
+            raise
+        raise KeyboardInterrupt from error
 
 
 class DuckDBWarehouse:
@@ -165,6 +276,11 @@ class DuckDBWarehouse:
         self.path = duckdb_path(url)
         self._wait = wait
 
+    @property
+    def absolute_url(self) -> str:
+        """The URL that means this file from any directory."""
+        return f"duckdb:///{self.path.absolute()}"
+
     @contextmanager
     def reading(self) -> Iterator[DuckDBSession]:
         """Open the file to read.
@@ -174,7 +290,10 @@ class DuckDBWarehouse:
             WarehouseLocked: another process writes, and went on writing.
         """
         self._require()
-        with locked(self.path, exclusive=False, wait=self._wait), self._open(read_only=True) as connection:
+        with (
+            locked(self.path, exclusive=False, wait=self._wait),
+            self._open(self.path, read_only=True) as connection,
+        ):
             yield DuckDBSession(connection)
 
     @contextmanager
@@ -186,15 +305,21 @@ class DuckDBWarehouse:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 opened.enter_context(locked(self.path, exclusive=True, wait=self._wait))
-                session = DuckDBSession(opened.enter_context(self._open(read_only=False)))
+                if not self.path.exists():
+                    self._make(tables)
+                session = DuckDBSession(opened.enter_context(self._open(self.path, read_only=False)))
                 session.create(tables)
+                border("warehouse.ready")
             except OSError as error:
-                raise NbactlError(
+                kind = AccessDenied if isinstance(error, PermissionError) else NbactlError
+                raise kind(
                     f"cannot write the warehouse {self.path}",
                     why=str(error),
                     hint="check the folder, or --warehouse",
                 ) from error
             yield session
+            border("warehouse.finished")
+        border("warehouse.closed")
 
     @contextmanager
     def copied(self) -> Iterator[DuckDBWarehouse]:
@@ -207,9 +332,9 @@ class DuckDBWarehouse:
             copy = Path(folder) / self.path.name
             with self.reading():
                 # what a killed writer had committed may be in the log alone
-                for name in (self.path.name, f"{self.path.name}.wal"):
-                    if (path := self.path.with_name(name)).exists():
-                        shutil.copyfile(path, copy.with_name(name))
+                shutil.copyfile(self.path, copy)
+                if (log := _log(self.path)).exists():
+                    shutil.copyfile(log, _log(copy))
             yield DuckDBWarehouse(f"duckdb:///{copy}", wait=self._wait)
 
     def _require(self) -> None:
@@ -219,26 +344,83 @@ class DuckDBWarehouse:
                 hint="nbactl data load DIR makes one from a folder of raw tables, nbactl data sample from nothing",
             )
 
+    def _make(self, tables: Iterable[Table]) -> None:
+        """Make the file with its tables under another name first: nobody ever finds half of one."""
+        draft = self.path.with_name(f"{self.path.name}.new")
+        for left in (draft, _log(draft), _log(self.path)):
+            left.unlink(missing_ok=True)
+        with self._open(draft, read_only=False) as connection:
+            DuckDBSession(connection).create(tables)
+        border("warehouse.made")
+        draft.rename(self.path)
+
     @contextmanager
-    def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _open(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        _require_log(path)
         try:
-            connection = duckdb.connect(self.path, read_only=read_only)
+            connection = duckdb.connect(path, read_only=read_only)
         except duckdb.Error as error:
-            raise NbactlError(
-                f"cannot open the warehouse {self.path}", why=str(error), hint="is it a DuckDB file?"
-            ) from error
-        with connection:
+            raise self._unopened(str(error)) from error
+        border("warehouse.opened")
+        with _problems(), connection:
             # naive time stamps are UTC; rows have an order only where a query asks for one
             connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET memory_limit = '1GB'")
             yield connection
 
+    def _unopened(self, said: str) -> NbactlError:
+        """What to say of a file that DuckDB does not open."""
+        message, why = f"cannot open the warehouse {self.path}", said.splitlines()[0]
+        if holder := re.search(r"Conflicting lock is held.*\(PID (\d+)\)", said):
+            return WarehouseLocked(str(self.path), int(holder[1]))
+        if "Permission denied" in said or "Read-only file system" in said:
+            return AccessDenied(message, why=why, hint=f"see who may write to it: ls -l {self.path}")
+        if any(sign in said for sign in _DAMAGE):
+            return WarehouseFailed(message, why=why, hint=_DAMAGED)
+        return NbactlError(message, why=why, hint="is it a DuckDB file? if it was one, put back a copy")
 
-_COLUMNS = """
-SELECT schema_name || '.' || table_name, column_name
-FROM duckdb_columns()
-WHERE NOT internal AND database_name = current_database()
-ORDER BY column_index
+
+def _log(path: Path) -> Path:
+    """Where DuckDB keeps what it has committed and not yet put in its place."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def _require_log(path: Path) -> None:
+    """See that DuckDB will read what is in the log.
+
+    Raises:
+        WarehouseFailed: it would go on without.
+    """
+    log = _log(path)
+    if not log.exists():
+        return
+    with log.open("rb") as file:
+        begins = file.read(len(_LOG))
+    if not _LOG.startswith(begins):
+        raise WarehouseFailed(
+            f"the log of the warehouse, {log}, is damaged",
+            why="it does not begin as a log does; without it, what was written last would be missing",
+            hint=f"put back a copy of it, or go on without: mv {log} {log}.damaged",
+        )
+
+
+# hash() may change with DuckDB: what it makes of a known value tells digests of different kinds apart
+_DIGESTS = """
+SELECT r.date, count(*), bit_xor(hash(r)), sum(hash(r)), hash({'a': 1, 'b': 'text', 'c': 0.5::DOUBLE}) & 65535
+FROM ({}) AS r
+GROUP BY r.date
 """
+
+_TABLES = """
+SELECT schema_name || '.' || table_name, comment
+FROM duckdb_tables()
+WHERE NOT internal AND database_name = current_database()
+"""
+
+
+def _layout(table: Table) -> str:
+    """A short name for the columns of a table and their types."""
+    columns = repr([(column.name, column.type, column.mode) for column in table.columns])
+    return f"layout {sha256(columns.encode()).hexdigest()[:16]}"
 
 
 def _create_statement(table: Table) -> str:

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TextIO
 
+from shared.border import border
 from shared.errors import WarehouseLocked
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.01
+_HELD_BACK_SECONDS = 0.025
+"""More than a poll: between two turns of one process another one that waits gets its own."""
 
 
 @contextmanager
@@ -29,18 +35,56 @@ def locked(warehouse: Path, *, exclusive: bool, wait: float) -> Iterator[None]:
     Raises:
         WarehouseLocked: the wait was in vain; names the writing process.
     """
-    with warehouse.with_name(f"{warehouse.name}.lock").open("a+", encoding="ascii") as file:
-        _acquire(file.fileno(), fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, wait, warehouse)
+    deadline = time.monotonic() + wait
+    file = _opened(warehouse.with_name(f"{warehouse.name}.lock"), must=exclusive)
+    if file is None:
+        yield
+        return
+    with file, _turns[warehouse.absolute()].taken(deadline) if exclusive else nullcontext():
+        _acquire(file.fileno(), fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, deadline, warehouse)
         # whoever is in has the right to say that no earlier writer is
         file.truncate(0)
         if exclusive:
             file.write(str(os.getpid()))
             file.flush()
+        border("lock.taken")
         yield
 
 
-def _acquire(descriptor: int, mode: int, wait: float, warehouse: Path) -> None:
-    deadline = time.monotonic() + wait
+class _Turn:
+    """Lets the writing threads of this process wait for each other, so that it waits for other processes as one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._ended = 0.0
+
+    @contextmanager
+    def taken(self, deadline: float) -> Iterator[None]:
+        # in vain, the thread still asks for the file's lock, once, and so says who holds it
+        taken = self._lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        try:
+            time.sleep(max(0.0, self._ended + _HELD_BACK_SECONDS - time.monotonic()))
+            yield
+        finally:
+            self._ended = time.monotonic()
+            if taken:
+                self._lock.release()
+
+
+_turns: defaultdict[Path, _Turn] = defaultdict(_Turn)
+
+
+def _opened(path: Path, *, must: bool) -> TextIO | None:
+    try:
+        return path.open("a+", encoding="ascii")
+    except OSError:
+        if must:
+            raise
+        # where a reader cannot make the file nobody writes, or the engine's own lock says so
+        return None
+
+
+def _acquire(descriptor: int, mode: int, deadline: float, warehouse: Path) -> None:
     while True:
         try:
             fcntl.flock(descriptor, mode | fcntl.LOCK_NB)

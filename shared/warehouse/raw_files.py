@@ -6,12 +6,14 @@ its file and row instead of becoming NULL or stopping the reader. Nothing is wri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
+from shared.clock import DateRange
 from shared.errors import DataError, Finding
 from shared.tables.model import Column, Table
 from shared.warehouse import raw_checks
@@ -67,12 +69,14 @@ class Loaded:
         absent: the contract's tables that the folder lacks.
         ignored: files that are no table.
         odd: what is loaded and looks wrong.
+        changed: by table, the dates whose content is another than before.
     """
 
     staged: tuple[Staged, ...]
     absent: tuple[Table, ...]
     ignored: tuple[str, ...]
     odd: tuple[Finding, ...]
+    changed: Mapping[str, Sequence[date]] = field(default_factory=dict)
 
 
 def stage(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Iterable[Table]) -> Loaded:
@@ -105,24 +109,35 @@ def stage(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Iterable[
     return Loaded(tuple(one for one in staged if one), absent, ignored, tuple(odd))
 
 
-def replace(connection: duckdb.DuckDBPyConnection, loaded: Loaded) -> tuple[Finding, ...]:
+def replace(
+    connection: duckdb.DuckDBPyConnection, loaded: Loaded
+) -> tuple[dict[Table, DateRange], tuple[Finding, ...]]:
     """Swap the dates that the staged tables hold into the warehouse; the caller's transaction makes it one step.
 
     Returns:
-        What does not fit together between tables.
+        By table, the game dates between which rows came or went; and what does not fit together between tables.
 
     Raises:
         DataError: a game stands the other way round in the schedule.
     """
     tables = [one.table for one in loaded.staged]
+    touched = {}
     for one in loaded.staged:
-        table, date = one.table, one.table.date_column
-        connection.execute(f"DELETE FROM {table.id} WHERE {date} IN (SELECT DISTINCT {date} FROM {one.name})")
-        order = ", ".join((date, *table.key))
+        table, column = one.table, one.table.date_column
+        going = f"FROM {table.id} WHERE {column} IN (SELECT DISTINCT {column} FROM {one.name})"
+        first, last = raw_checks.one_row(
+            connection,
+            "SELECT min(game_date), max(game_date)"
+            f" FROM (SELECT game_date FROM {one.name} UNION ALL SELECT game_date {going})",
+        )
+        if first:
+            touched[table] = DateRange(first, last)
+        connection.execute(f"DELETE {going}")
+        order = ", ".join((column, *table.key))
         connection.execute(f"INSERT INTO {table.id} BY NAME SELECT * FROM {one.name} ORDER BY {order}")
     if findings := list(raw_checks.reversed_games(connection, tables)):
         raise DataError("nothing is loaded", findings, hint="mend the files and load them again")
-    return tuple(raw_checks.oddities(connection, tables))
+    return touched, tuple(raw_checks.oddities(connection, tables))
 
 
 def _files(folder: Path, name: str) -> list[Path]:

@@ -21,7 +21,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("NBACTL_WAREHOUSE", "FORCE_COLOR", "COLUMNS"):
+    named = ("NBACTL_REGION", "GOOGLE_CLOUD_PROJECT", "GCP_PROJECT_ID", "PUBSUB_EMULATOR_HOST")
+    for name in ("NBACTL_WAREHOUSE", "FORCE_COLOR", "COLUMNS", *named):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     # Set, so that what --no-color does to it is undone; empty, which means not set.

@@ -21,6 +21,8 @@ WAYS: dict[str, BaseException] = {
     "unknown": errors.UnknownName("table", "player_boxscore", ["player_boxscores", "team_boxscores"]),
     "locked": errors.WarehouseLocked("w.duckdb", 4242),
     "locked-by-whom": errors.WarehouseLocked("w.duckdb"),
+    "engine": errors.WarehouseFailed("the warehouse could not do it", why="it said so"),
+    "full": errors.WarehouseFull("the warehouse has run out of room"),
     "pending": errors.ChangesPending("1 topic is missing"),
     "undetermined": errors.Undetermined("the API did not answer"),
     "timeout": errors.TimedOut("no answer in 60 s"),

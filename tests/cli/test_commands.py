@@ -36,6 +36,7 @@ OUTCOME_KEYS = [
     "issues",
     "reason_code",
     "reason",
+    "run_id",
     "seconds",
 ]
 
@@ -123,7 +124,9 @@ def test_from_files_to_a_proved_slate(nbactl: Run, tmp_path: Path) -> None:
     assert f"slate {SLATE}" in slate.stderr
     outcomes = [json.loads(line) for line in slate.stdout.splitlines()]
     assert [one["table"] for one in outcomes][-1] == "nba_predictions.ml_feature_store"
-    assert {one["status"] for one in outcomes} == {"SUCCESS"}
+    contexts = ["nba_analytics.upcoming_team_game_context", "nba_analytics.upcoming_player_game_context"]
+    assert [one["table"] for one in outcomes if one["status"] == "SKIPPED_UNCHANGED"] == contexts
+    assert [one["status"] for one in outcomes if one["table"] not in contexts] == ["SUCCESS"] * 5
 
     shown = nbactl("show", "ml_feature_store", "--date", str(SLATE), "--player", "Luka Dončić", "-o", "csv")
     assert shown.returncode == 0, shown.stderr
@@ -206,7 +209,10 @@ def test_dry_run_changes_nothing(typed: Type, here: Path, command: str) -> None:
     assert said.code == 0
     assert said.err.startswith("would compute results of")
     steps = said.json
-    assert list(steps[0]) == ["processor", "table", "dates", "first", "last"]
+    assert list(steps[0]) == ["processor", "table", "dates", "first", "last", "owed", "why"]
+    for step in steps:
+        dates = f"{step['first']}..{step['last']} ({step['dates']})"
+        assert (step["owed"], step["why"]) == (step["dates"], f"never computed ({dates})")
     assert [step["processor"] for step in steps][:3] == [one.name for one in processors_in_order()[:3]]
     assert len(steps) == (5 if command == "run-analytics" else 10)
     assert (here.read_bytes(), here.stat().st_mtime_ns) == before
@@ -225,7 +231,7 @@ def test_a_run_prints_an_outcome_for_every_processor_and_date(typed: Type) -> No
     assert f"results of {FIRST} -> slate {SECOND}" in said.err
     assert [list(one) for one in said.json] == [OUTCOME_KEYS] * 10
     teams = said.json[0]
-    assert {key: teams[key] for key in OUTCOME_KEYS if key not in {"seconds", "issues"}} == {
+    assert {key: teams[key] for key in OUTCOME_KEYS if key not in {"seconds", "issues", "run_id"}} == {
         "processor": "TeamOffenseGameSummaryProcessor",
         "table": "nba_analytics.team_offense_game_summary",
         "date": str(FIRST),
@@ -239,6 +245,18 @@ def test_a_run_prints_an_outcome_for_every_processor_and_date(typed: Type) -> No
         "reason": None,
     }
     assert all(isinstance(one["seconds"], float) for one in said.json)
+    assert len({one["run_id"] for one in said.json}) == 10
+
+
+@pytest.mark.usefixtures("done")
+def test_a_second_run_says_that_nothing_has_changed_and_names_the_first(typed: Type) -> None:
+    said = typed("run-precompute", "--date", SLATE, "-o", "json")
+    assert said.code == 0
+    assert {(one["status"], one["reason_code"]) for one in said.json} == {("SKIPPED_UNCHANGED", "unchanged")}
+    shown = typed("show", "ml_feature_store", "--date", SLATE, "--columns", "run_id", "-o", "json")
+    assert {row["run_id"] for row in shown.json} == {said.json[-1]["run_id"]}
+    steps = typed("run-precompute", "--date", SLATE, "--dry-run", "-o", "json").json
+    assert {(step["owed"], step["why"]) for step in steps} == {(0, "")}
 
 
 @pytest.mark.usefixtures("here")
@@ -248,7 +266,7 @@ def test_the_table_sums_up_and_nothing_else_is_on_stdout(typed: Type) -> None:
     assert lines[0].split() == ["processor", "status", "dates", "rows", "expected", "high/medium/low", "seconds"]
     assert all(line.split()[0].endswith("Processor") for line in lines[1:])
     assert f"{FIRST}..{FIFTH}" in lines[1]
-    assert [line for line in said.err.splitlines() if line.startswith("[")][-1].startswith("[10/10]")
+    assert [line for line in said.err.splitlines() if line.startswith("[")][-1].startswith("[57/57]")
 
 
 @pytest.mark.usefixtures("here")
@@ -434,7 +452,7 @@ def test_a_proof_leaves_the_warehouse_alone(typed: Type, done: Path) -> None:
     assert _held(done) == before
 
 
-@pytest.mark.usefixtures("done")
+@pytest.mark.usefixtures("done", "fresh_definitions")
 def test_a_leak_is_named_and_fails(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slate that looks at how its own games ended."""
     honest = statements.definition

@@ -55,7 +55,7 @@ class Both:
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET threads = 1")
         self._session = DuckDBSession(self._connection)
-        self._session.create(replace(table, content=()) for table in self._tables.values())
+        self._session.create(replace(table, constant=()) for table in self._tables.values())
 
     @contextmanager
     def holding(self, records: Records) -> Iterator[tuple[DuckDBSession, Rows]]:

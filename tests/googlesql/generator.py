@@ -435,7 +435,7 @@ class World:
 
     def team_locations(self) -> Iterator[Record]:
         table = graph.table("team_locations")
-        for content in table.content:
+        for content in table.constant:
             if content[0] in TEAMS and self.often(0.95):
                 yield dict(zip(table.column_names, content, strict=True))
 

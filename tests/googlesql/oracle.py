@@ -28,6 +28,7 @@ from zetasql.wasi._pb2.zetasql.proto import simple_catalog_pb2 as catalogs
 from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
 from zetasql.wasi._pb2.zetasql.public import type_pb2 as types
 from zetasql.wasi._pb2.zetasql.public import value_pb2 as values
+from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_node_kind_pb2 as nodes
 
 from shared.tables.model import Table
 
@@ -141,6 +142,14 @@ class Engine:
             if name.startswith(("FEATURE_V_1_1_", "FEATURE_V_1_2_", "FEATURE_V_1_3_")) or name in _FEATURES
         )
         language.product_mode = public.PRODUCT_EXTERNAL
+        language.supported_statement_kinds.extend(
+            (
+                nodes.RESOLVED_QUERY_STMT,
+                nodes.RESOLVED_DELETE_STMT,
+                nodes.RESOLVED_INSERT_STMT,
+                nodes.RESOLVED_UPDATE_STMT,
+            )
+        )
         return language
 
 
@@ -174,12 +183,22 @@ class Oracle:
         read = self._engine.call(
             "ExtractTableNamesFromStatement", request, service.ExtractTableNamesFromStatementResponse
         )
-        kinds = {name: _type(_TYPES[type(value)]) for name, value in (params or {}).items()}
+        kinds = {name: _type_of(value) for name, value in (params or {}).items()}
         columns = self._prepared(sql, kinds).columns
         return Analysis(
             columns=tuple((column.name, _type_name(column.type)) for column in columns),
             tables=frozenset(".".join(table.table_name_segment) for table in read.table_name),
         )
+
+    def analyze_change(self, sql: str, params: Params | None = None) -> None:
+        """Accept a DELETE, UPDATE or INSERT.
+
+        Raises:
+            RefusedError: it is not GoogleSQL over these tables.
+        """
+        kinds = {name: _type_of(value) for name, value in (params or {}).items()}
+        request = service.PrepareModifyRequest(sql=sql, options=self._options(kinds), simple_catalog=self._catalog)
+        self._engine.call("PrepareModify", request, service.PrepareModifyResponse)
 
     def query(self, sql: str, rows: Rows | None = None, params: Params | None = None) -> list[Row]:
         """The rows of a SELECT, in no order but the query's own.
@@ -192,7 +211,7 @@ class Oracle:
         Raises:
             RefusedError: it is not GoogleSQL over these tables, or fails over these rows.
         """
-        given = {name: (_type(_TYPES[type(value)]), value) for name, value in (params or {}).items()}
+        given = {name: (_type_of(value), value) for name, value in (params or {}).items()}
         for name in set(_TABLE.findall(sql)) & self._tables.keys():
             given[_parameter(name)] = (_rows_type(self._tables[name]), (rows or {}).get(name, ()))
         text = _TABLE.sub(
@@ -210,18 +229,21 @@ class Oracle:
     def _prepared(self, sql: str, params: Mapping[str, types.TypeProto]) -> service.PreparedQueryState:
         key = (sql, *((name, kind.SerializeToString()) for name, kind in sorted(params.items())))
         if key not in self._statements:
-            asked = options.AnalyzerOptionsProto(
-                default_timezone="UTC",
-                error_message_mode=public.ERROR_MESSAGE_ONE_LINE,
-                language_options=self._engine.language,
-                prune_unused_columns=True,
-            )
-            for name, kind in params.items():
-                asked.query_parameters.add(name=name).type.CopyFrom(kind)
-            request = service.PrepareQueryRequest(sql=sql, options=asked, simple_catalog=self._catalog)
+            request = service.PrepareQueryRequest(sql=sql, options=self._options(params), simple_catalog=self._catalog)
             answer = self._engine.call("PrepareQuery", request, service.PrepareQueryResponse)
             self._statements[key] = answer.prepared
         return self._statements[key]
+
+    def _options(self, params: Mapping[str, types.TypeProto]) -> options.AnalyzerOptionsProto:
+        asked = options.AnalyzerOptionsProto(
+            default_timezone="UTC",
+            error_message_mode=public.ERROR_MESSAGE_ONE_LINE,
+            language_options=self._engine.language,
+            prune_unused_columns=True,
+        )
+        for name, kind in params.items():
+            asked.query_parameters.add(name=name).type.CopyFrom(kind)
+        return asked
 
 
 def cache_folder() -> Path:
@@ -256,6 +278,10 @@ def _type(name: str) -> types.TypeProto:
         element = types.ArrayTypeProto(element_type=_type(name.removeprefix("ARRAY<").removesuffix(">")))
         return types.TypeProto(type_kind=types.TYPE_ARRAY, array_type=element)
     return types.TypeProto(type_kind=_KINDS[name])
+
+
+def _type_of(value: Any) -> types.TypeProto:  # noqa: ANN401 -- of any parameter
+    return _type(f"ARRAY<{_TYPES[type(value[0])]}>" if isinstance(value, list) else _TYPES[type(value)])
 
 
 def _rows_type(table: Table) -> types.TypeProto:

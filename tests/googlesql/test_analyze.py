@@ -1,16 +1,18 @@
 """Every statement of the pipeline is GoogleSQL, reads what is declared and gives what is declared."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import pytest
 
-from processors import calendar, graph, matchups, runner, statements
+from processors import book, calendar, graph, matchups, runner, statements
 from processors.declaration import Processor
-from shared import ledger
+from shared import versions
 from shared.clock import DateRange
-from shared.warehouse.base import Result
+from shared.ledger import LEDGER_TABLES, PROCESSOR_RUNS, RAW_VERSIONS
+from shared.tables.model import STAMPS, Table
+from shared.tables.raw import RAW_TABLES, SCHEDULE
+from shared.warehouse.base import Digest, Params, Records, Result
 from tests.googlesql.conftest import PARAMS, with_stage
 from tests.googlesql.oracle import Engine, Oracle, RefusedError
 
@@ -31,6 +33,9 @@ class Session:
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Result:
         columns = self._oracle.analyze(sql, params).columns
         return Result(tuple(name for name, _ in columns), self._oracle.query(sql, {}, params))
+
+    def tables(self) -> set[str]:
+        return set(graph.tables())
 
 
 @each_processor
@@ -77,21 +82,99 @@ def test_what_is_asked_of_exchanged_rows_is_accepted(engine: Engine, oracle: Ora
     }
 
 
-@each_processor
-def test_the_count_of_stored_rows_is_accepted(oracle: Oracle, processor: Processor) -> None:
-    assert runner._stored(Session(oracle), processor, [date(2025, 1, 15)]) == {}  # noqa: SLF001 -- its SQL
-
-
 def test_the_calendar_is_accepted(oracle: Oracle) -> None:
     assert calendar.read(Session(oracle), DATES) == calendar.Calendar(())
 
 
-def test_the_question_for_the_latest_runs_is_accepted(oracle: Oracle) -> None:
-    assert ledger.latest(Session(oracle), [DATES.start, DATES.end]) == {}
+def test_the_book_is_read_from_ledger_and_outputs(oracle: Oracle) -> None:
+    empty = book.read(Session(oracle), DATES)
+    assert (empty.last, empty.made, empty.raw, empty.stored) == ({}, {}, {}, {})
+    outputs = {one.output.id for one in graph.processors_in_order()}
+    statements = (book._RUNS, book._VERSIONS, book._FAILURES, book._stored(outputs))  # noqa: SLF001 -- its SQL
+    read = [oracle.analyze(text, PARAMS) for text in statements]
+    assert [one.tables for one in read] == [{PROCESSOR_RUNS.id}, {RAW_VERSIONS.id}, {PROCESSOR_RUNS.id}, outputs]
+    assert [kind for _, kind in read[0].columns] == [
+        *("STRING", "DATE", "STRING", "STRING", "STRING", "STRING", "STRING", "INT64", "INT64", "INT64", "INT64"),
+        *("STRING", "STRING", "STRING", "INT64"),
+    ]
+
+
+@pytest.mark.parametrize("table", [one.output for one in graph.processors_in_order()], ids=lambda table: table.name)
+def test_the_content_of_an_output_is_all_but_its_stamps(oracle: Oracle, table: Table) -> None:
+    stamps = {column.name for column in STAMPS}
+    said = [(column.name, column.type) for column in table.columns if column.name not in stamps]
+    assert oracle.analyze(table.content, PARAMS).columns == (("date", "DATE"), *said)
+
+
+@pytest.mark.parametrize("table", RAW_TABLES, ids=lambda table: table.name)
+def test_the_content_of_a_raw_table_is_all_but_its_load_time(oracle: Oracle, table: Table) -> None:
+    given = oracle.analyze(versions._content(table), PARAMS).columns  # noqa: SLF001 -- its SQL
+    said = {(column.name, column.type) for column in table.columns if column.name not in {"game_date", "processed_at"}}
+    assert (given[0], set(given[1:])) == (("date", "DATE"), said)
+
+
+def test_what_is_known_before_the_games_is_neither_score_nor_end(oracle: Oracle) -> None:
+    given = oracle.analyze(versions._CALENDAR, PARAMS)  # noqa: SLF001 -- its SQL
+    assert given.tables == {SCHEDULE.id}
+    names = {name for name, _ in given.columns}
+    assert names == {"date", "cancelled", *(column.name for column in SCHEDULE.columns)} - {
+        *("game_date", "processed_at", "game_status", "home_team_score", "away_team_score"),
+        *("home_team_id", "away_team_id"),
+    }
+
+
+class Writer(Session):
+    """A session that does not write, and checks what it would execute."""
+
+    def __init__(self, oracle: Oracle, noted: tuple[tuple[Any, ...], ...] = ()) -> None:
+        super().__init__(oracle)
+        self._noted = noted
+        self.executed: list[str] = []
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Result:
+        found = super().query(sql, params)
+        return Result(found.columns, self._noted) if "content_hash" in found.columns else found
+
+    def execute(self, sql: str, params: Params) -> None:
+        self._oracle.analyze_change(sql, params)
+        self.executed.append(sql)
+
+    def digests(self, sql: str, params: Params) -> dict[Any, Digest]:
+        assert super().query(sql, params).columns[0] == "date"
+        return {}
+
+    def put(self, table: Table, records: Records) -> None:
+        assert (table, records) == (RAW_VERSIONS, [])
+
+
+@pytest.mark.parametrize("table", RAW_TABLES, ids=lambda table: table.name)
+def test_what_is_gone_is_forgotten_in_googlesql(oracle: Oracle, table: Table) -> None:
+    writer = Writer(oracle, ((DATES.start, "hash", None),))
+    assert versions.renew(writer, table, DATES) == [DATES.start]
+    assert len(writer.executed) == 1
+
+
+def test_the_spans_of_raw_tables_are_asked_for_in_googlesql(oracle: Oracle) -> None:
+    writer = Writer(oracle)
+    versions.renew_all(writer)
+    assert writer.executed == []
+
+
+def test_what_came_to_nothing_is_withdrawn_in_googlesql(oracle: Oracle) -> None:
+    writer = Writer(oracle)
+    runner._Runner(writer, None, None, None)._withdraw(["a", "b"])  # noqa: SLF001 -- its SQL
+    assert len(writer.executed) == 1
+    assert PROCESSOR_RUNS in LEDGER_TABLES
 
 
 def test_the_question_for_the_best_matchups_is_accepted(oracle: Oracle) -> None:
     assert matchups.best(Session(oracle), DATES.start) == []
+
+
+@pytest.mark.parametrize("sql", ["DELETE FROM nba_raw.nbac_schedule", "DELETE FROM nba_raw.no_such_table WHERE TRUE"])
+def test_the_oracle_refuses_changes_that_bigquery_would(oracle: Oracle, sql: str) -> None:
+    with pytest.raises(RefusedError):
+        oracle.analyze_change(sql)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,8 @@ def computed(two: Made, tmp_path_factory: pytest.TempPathFactory) -> DuckDBWareh
     outcomes = analytics(warehouse, DateRange(two.summary.first, two.summary.last))
     outcomes += precompute(warehouse, DateRange(TODAY, TODAY))
     assert outcomes
-    assert {one.status for one in outcomes} == {Status.SUCCESS}
+    assert {one.status for one in outcomes} == {Status.SUCCESS, Status.SKIPPED_UNCHANGED}
+    assert {one.processor.short for one in outcomes if one.status is Status.SKIPPED_UNCHANGED} == {"TGC", "UPC"}
     return warehouse
 
 

@@ -1,0 +1,171 @@
+"""What the ledger says of some dates, read once and kept up to date while a request is carried out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from processors.declaration import Processor
+from processors.graph import processors_in_order
+from shared.clock import DateRange
+from shared.ledger import PROCESSOR_RUNS, RAW_VERSIONS, Status
+from shared.warehouse.base import Session
+
+Key = tuple[str, date]
+"""Bare table name and output date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of the ledger, as far as later runs depend on it."""
+
+    output_table: str
+    game_date: date
+    run_id: str
+    status: Status
+    reason_code: str | None
+    reason: str | None
+    trigger_source: str
+    started_micros: int
+    finished_micros: int | None
+    rows_written: int | None
+    rows_expected: int | None
+    fingerprint: str | None
+    definition: str
+    output_hash: str | None
+    attempt: int
+
+    @property
+    def started_at(self) -> datetime:
+        """When it began, UTC."""
+        return datetime.fromtimestamp(self.started_micros / 1e6, UTC)
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it ended, UTC; None while it has not."""
+        return None if self.finished_micros is None else datetime.fromtimestamp(self.finished_micros / 1e6, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Content of a raw table for a date: all of it, and for the schedule what is known before the games."""
+
+    rows: int
+    content: str
+    calendar: str | None
+    loaded_micros: int
+
+
+@dataclass
+class Book:
+    """The ledger of some dates.
+
+    Attributes:
+        dates: from the first of their season on.
+        last: the newest run of every table and date, whatever became of it.
+        ended: the newest run that has ended.
+        made: the newest run whose rows the table holds.
+        raw: the content of raw tables.
+        failures: how many runs failed, by table, date, input fingerprint and definition.
+        stored: rows that an output table holds, and the least and greatest run_id on them; absent where it holds none.
+        changes: counts the changes of each table's content since the book was read.
+    """
+
+    dates: DateRange
+    last: dict[Key, Run] = field(default_factory=dict)
+    ended: dict[Key, Run] = field(default_factory=dict)
+    made: dict[Key, Run] = field(default_factory=dict)
+    raw: dict[Key, Version] = field(default_factory=dict)
+    stored: dict[Key, tuple[int, str, str]] = field(default_factory=dict)
+    failures: Counter[tuple[str, date, str | None, str]] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
+
+    def note(self, runs: Iterable[Run]) -> None:
+        """Enter runs that have ended."""
+        for run in runs:
+            key = (run.output_table, run.game_date)
+            self.last[key] = self.ended[key] = run
+            if run.status.failed:
+                self.failures[*key, run.fingerprint, run.definition] += 1
+            if run.status.wrote:
+                self.made[key] = run
+                self.stored.pop(key, None)
+                if run.rows_written:
+                    self.stored[key] = (run.rows_written, run.run_id, run.run_id)
+                self.changes[run.output_table] += 1
+
+    def rows(self, key: Key) -> int:
+        """How many rows an output table holds for a date."""
+        return self.stored.get(key, (0,))[0]
+
+    def altered(self, key: Key) -> str | None:
+        """How the stored rows differ from what the ledger says was written; None where they do not."""
+        made, rows = self.made[key], self.rows(key)
+        if rows != made.rows_written:
+            return f"{rows} rows are stored, {made.rows_written} were written"
+        if rows and self.stored[key][1:] != (made.run_id, made.run_id):
+            return "some of its rows are of another run"
+        return None
+
+
+def read(session: Session, dates: DateRange) -> Book:
+    """Everything that the ledger says of some dates."""
+    window = {"start_date": dates.start, "end_date": dates.end}
+    book = Book(dates)
+    for table, day, run_id, status, *rest in session.query(_RUNS, window).rows:
+        run = Run(table, day, run_id, Status(status), *rest)
+        book.last.setdefault((table, day), run)
+        if run.status is not Status.RUNNING:
+            book.ended.setdefault((table, day), run)
+        if run.status.wrote:
+            book.made.setdefault((table, day), run)
+    for table, day, fingerprint, definition, count in session.query(_FAILURES, window).rows:
+        book.failures[table, day, fingerprint, definition] = count
+    book.raw = {(name, day): Version(*version) for name, day, *version in session.query(_VERSIONS, window).rows}
+    counts = session.query(_stored(session.tables()), window).rows
+    book.stored = {(name, day): (rows, *runs) for name, day, rows, *runs in counts}
+    return book
+
+
+_NEWEST = "PARTITION BY output_table, game_date"
+_RUNS = f"""SELECT
+  output_table, game_date, run_id, status, reason_code, reason, trigger_source, UNIX_MICROS(started_at) AS started,
+  UNIX_MICROS(finished_at) AS finished, rows_written, rows_expected, input_fingerprint, definition_hash, output_hash,
+  attempt
+FROM {PROCESSOR_RUNS.id}
+WHERE game_date BETWEEN @start_date AND @end_date
+QUALIFY
+  ROW_NUMBER() OVER ({_NEWEST} ORDER BY started_at DESC, run_id DESC) = 1
+  OR ROW_NUMBER() OVER ({_NEWEST}, status = 'RUNNING' ORDER BY started_at DESC, run_id DESC) = 1
+  OR ROW_NUMBER() OVER (
+    {_NEWEST}, status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED') ORDER BY started_at DESC, run_id DESC
+  ) = 1
+ORDER BY started DESC, run_id DESC"""
+
+_FAILURES = f"""SELECT output_table, game_date, input_fingerprint, definition_hash, COUNT(*) AS failures
+FROM {PROCESSOR_RUNS.id}
+WHERE game_date BETWEEN @start_date AND @end_date AND status IN ('FAILED_TRANSIENT', 'FAILED_PERMANENT')
+GROUP BY output_table, game_date, input_fingerprint, definition_hash"""
+
+_VERSIONS = f"""SELECT
+  table_name, game_date, row_count, content_hash, calendar_hash, UNIX_MICROS(loaded_at) AS loaded
+FROM {RAW_VERSIONS.id}
+WHERE game_date BETWEEN @start_date AND @end_date"""
+
+
+def _stored(there: Collection[str]) -> str:
+    """Rows and runs of every output table that there is; of a warehouse without any, nothing."""
+    nothing = "SELECT '' AS table_name, @start_date AS date, 0 AS row_count, '' AS first_run, '' AS last_run LIMIT 0"
+    made = [one for one in processors_in_order() if one.output.id in there]
+    return "\nUNION ALL\n".join(map(_stored_in, made)) or nothing
+
+
+def _stored_in(processor: Processor) -> str:
+    table = processor.output
+    return f"""SELECT '{table.name}' AS table_name, {table.date_column} AS date, COUNT(*) AS row_count,
+  MIN(run_id) AS first_run, MAX(run_id) AS last_run
+FROM {table.id}
+WHERE {table.date_column} BETWEEN @start_date AND @end_date
+GROUP BY {table.date_column}"""

@@ -1,0 +1,129 @@
+"""What staged rows amount to: how many are there, how many should be, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from processors import statements
+from processors.declaration import Processor
+from processors.request import Outcome
+from shared.ledger import Status
+from shared.warehouse.base import Session
+
+_NAMED = 50
+"""How many missing ids a ledger row names; the rest is counted."""
+_SHOWN = 3
+"""How many rows a sentence names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the staged rows of one date are: the counts of `statements.counts` and what is wrong with them."""
+
+    row_count: int = 0
+    high: int = 0
+    medium: int = 0
+    ready: int = 0
+    expected: int = 0
+    missing: tuple[str, ...] = ()
+    broken: tuple[str, str] | None = None
+    stored: int = 0
+
+
+def judge(
+    session: Session,
+    processor: Processor,
+    dates: Sequence[date],
+    parameters: Mapping[str, Any],
+    stored: Mapping[date, int],
+) -> Iterator[Outcome]:
+    """What the staged rows of each date amount to.
+
+    Args:
+        session: whose `stage` holds the rows.
+        processor: that made them.
+        dates: the output dates wanted.
+        parameters: of the statement that made them.
+        stored: rows that the output table holds now.
+    """
+    issues: dict[date, dict[str, int]] = {}
+    for day, code, rows in session.query(statements.issue_counts(processor)).rows:
+        issues.setdefault(day, {})[code] = rows
+    for day, facts in _facts(session, processor, dates, parameters, stored).items():
+        status, code, reason = _verdict(processor, facts)
+        yield Outcome(
+            processor,
+            day,
+            status,
+            rows=facts.row_count if status.wrote else 0,
+            expected=facts.expected,
+            missing=facts.missing[:_NAMED],
+            tiers=(facts.high, facts.medium, facts.row_count - facts.high - facts.medium),
+            issues=issues.get(day, {}),
+            ready=facts.ready,
+            reason_code=code,
+            reason=reason,
+        )
+
+
+def _facts(
+    session: Session,
+    processor: Processor,
+    dates: Sequence[date],
+    parameters: Mapping[str, Any],
+    stored: Mapping[date, int],
+) -> dict[date, _Facts]:
+    counts = {row.pop("date"): row for row in session.query(statements.counts(processor)).records()}
+    wanted = {day: rest for day, *rest in session.query(statements.expected(processor), parameters).rows}
+    broken = _broken(session, processor) if any(row["broken"] for row in counts.values()) else {}
+    facts = {}
+    for day in dates:
+        count = {name: value for name, value in counts.get(day, {}).items() if name != "broken"}
+        expected, missing = wanted.get(day, (0, None))
+        facts[day] = _Facts(
+            **count,
+            expected=expected,
+            missing=tuple(missing or ()),
+            broken=broken.get(day),
+            stored=stored.get(day, 0),
+        )
+    return facts
+
+
+def _verdict(processor: Processor, facts: _Facts) -> tuple[Status, str | None, str | None]:
+    """The status of a date, its reason as a code, and in words."""
+    rows, expected, missing = facts.row_count, facts.expected, facts.missing
+    if facts.broken:
+        return Status.FAILED_PERMANENT, *facts.broken
+    if not rows and facts.stored:
+        reason = f"{facts.stored} rows are stored and none could be computed; the stored ones stay"
+        return Status.FAILED_PERMANENT, "would_empty", reason
+    if not rows and expected:
+        required = ", ".join(one.table for one in processor.inputs if one.required)
+        return Status.NOT_READY, "inputs_missing", f"none of {expected} expected rows; it needs {required}"
+    if not rows:
+        return Status.SUCCESS_EMPTY, "empty_ok", "no row is expected"
+    if missing:
+        return Status.DEGRADED, "rows_missing", f"{len(missing)} of {expected} rows are missing: {_some(missing)}"
+    return Status.SUCCESS, None, None
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few of many names: enough to look."""
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def _broken(session: Session, processor: Processor) -> dict[date, tuple[str, str]]:
+    """Per date, the first hard check that fails and a sentence that names rows."""
+    found: dict[date, dict[str, list[str]]] = {}
+    for day, row, codes in session.query(statements.broken_rows(processor)).rows:
+        for code in codes.split(","):
+            found.setdefault(day, {}).setdefault(code, []).append(row)
+    return {day: (min(codes), _broken_said(codes)) for day, codes in found.items()}
+
+
+def _broken_said(codes: Mapping[str, list[str]]) -> str:
+    return "; ".join(f"{len(rows)} rows fail {code}: {_some(sorted(rows))}" for code, rows in sorted(codes.items()))

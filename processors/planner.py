@@ -1,0 +1,205 @@
+"""Which processors are owed for which dates: one decision for events, fallback, operator and backfill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from processors import graph, survey
+from processors.book import Key
+from processors.declaration import Dated, Processor, Relation
+from processors.request import Request, Trigger, Work, new_id
+from processors.survey import Survey
+from shared.clock import DateRange, utc_now
+from shared.warehouse.base import Session
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command is going to compute.
+
+    Attributes:
+        asked: the dates as typed.
+        survey: schedule and ledger around them.
+        request: what the runner gets.
+    """
+
+    asked: DateRange
+    survey: Survey
+    request: Request
+
+    @property
+    def results(self) -> list[date]:
+        """Dates of results tables, in order."""
+        return self._dates(Dated.RESULTS)
+
+    @property
+    def slates(self) -> list[date]:
+        """Dates of slate tables, in order."""
+        return self._dates(Dated.SLATE)
+
+    @property
+    def next_slate(self) -> date | None:
+        """Where to look when the dates have no games."""
+        return self.survey.calendar.next_slate(self.asked.end)
+
+    def steps(self) -> Iterator[Step]:
+        """Each processor with its dates, and why each is owed."""
+        for processor, dates in self.request.work:
+            if dates:
+                yield Step(processor, dates, self._owed(processor, dates))
+
+    def _owed(self, processor: Processor, dates: Sequence[date]) -> dict[date, str]:
+        return {day: why for day in dates if (why := self._why(processor, day))}
+
+    def _why(self, processor: Processor, day: date) -> str | None:
+        survey = self.survey
+        if self.request.force:
+            return f"forced: {self.request.force}"
+        return survey.stale(processor, day) or survey.outdated(processor, day)
+
+    def _dates(self, dated: Dated) -> list[date]:
+        return sorted({day for processor, dates in self.request.work if processor.dated is dated for day in dates})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One processor of a plan.
+
+    Attributes:
+        dates: that the request names.
+        owed: those of them that will be computed unless their inputs come out equal, and why.
+    """
+
+    processor: Processor
+    dates: tuple[date, ...]
+    owed: dict[date, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asked for, before schedule and ledger are consulted.
+
+    Attributes:
+        processors: names; none means all.
+        as_of: the moment after which no line or report is seen, UTC.
+        force: why to compute what has not changed; None to leave that.
+        announce: whether what is written is to be announced.
+        deadline: when no further statement is begun, UTC.
+        retry_failed: whether to compute again what has failed for good on the same inputs.
+        request_id: groups the runs; None for a new one.
+    """
+
+    dates: DateRange
+    processors: Sequence[str] = ()
+    trigger: Trigger | None = None
+    as_of: datetime | None = None
+    allow_incomplete: bool = False
+    force: str | None = None
+    announce: bool = False
+    deadline: datetime | None = None
+    retry_failed: bool = True
+    request_id: str | None = None
+
+
+def analytics(session: Session, asked: Asked) -> Plan:
+    """Results of the dates' games, and the contexts of the slates that follow each of them."""
+    seen = survey.take(session, asked.dates)
+    results = seen.calendar.results(asked.dates)
+    following = sorted({slate for day in results if (slate := seen.calendar.next_slate(day))})
+    return _plan(asked, seen, [3], results, following)
+
+
+def precompute(session: Session, asked: Asked) -> Plan:
+    """Everything for the games on the dates: what is owed of the season's results, their contexts, Phase 4."""
+    seen = survey.take(session, asked.dates)
+    slates = seen.calendar.slates(asked.dates)
+    results = seen.calendar.results(asked.dates)
+    if not asked.processors:
+        results = [day for day in seen.calendar.season_results_before(slates) if _owed(seen, day)]
+    return _plan(asked, seen, [3, 4], results, slates)
+
+
+def backfill(session: Session, asked: Asked, phases: Sequence[int]) -> Plan:
+    """Every table of some phases for the dates: the results of their games, and what was known before them."""
+    seen = survey.take(session, asked.dates)
+    return _plan(asked, seen, phases, seen.calendar.results(asked.dates), seen.calendar.slates(asked.dates))
+
+
+def after_event(session: Session, asked: Asked, phase: int, table: str, analysis_date: date | None = None) -> Plan:
+    """Every table of a phase for the dates that new rows of a table concern.
+
+    Rows dated X concern date X of those who read the same date, and the next slate after X of those who read history;
+    and so on through what the phase itself makes of them.
+
+    Args:
+        session: on the warehouse.
+        asked: its dates are those of the rows.
+        phase: that has received the event.
+        table: that has new rows.
+        analysis_date: the slate, where the message names it.
+    """
+    seen = survey.take(session, asked.dates)
+    reached = _reached(seen, phase, table, asked.dates.start, analysis_date)
+    makers = {one.output.name: one for one in graph.processors_in_order()}
+    dates: dict[Dated, set[date]] = {Dated.RESULTS: set(), Dated.SLATE: set()}
+    for name, day in reached:
+        dates[makers[name].dated].add(day)
+    return _plan(asked, seen, [phase], sorted(dates[Dated.RESULTS]), sorted(dates[Dated.SLATE]))
+
+
+def fallback(session: Session, asked: Asked, phase: int) -> Plan:
+    """What a phase owes by the clock: results of a date and the contexts of the next slate, or all of a slate."""
+    if phase == 3:  # noqa: PLR2004 -- results and contexts
+        return analytics(session, asked)
+    seen = survey.take(session, asked.dates)
+    return _plan(asked, seen, [phase], [], seen.calendar.slates(asked.dates))
+
+
+def _reached(seen: Survey, phase: int, table: str, day: date, analysis_date: date | None) -> set[Key]:
+    """The table-dates of a phase that rows of a table and date concern."""
+    found: set[Key] = set()
+    new = {(table, day)}
+    while new:
+        found |= new
+        readers = ((one, name, dated) for name, dated in new for one in graph.triggers() if one.table == name)
+        new = {
+            (one.processor.output.name, concerned)
+            for one, _, dated in readers
+            if one.processor.phase == phase
+            and (concerned := _concerned(seen, one, dated, analysis_date))
+            and (one.processor.output.name, concerned) not in found
+        }
+    return {(name, dated) for name, dated in found if (name, dated) != (table, day)}
+
+
+def _concerned(seen: Survey, trigger: graph.Trigger, day: date, analysis_date: date | None) -> date | None:
+    if trigger.relation is Relation.SAME_DATE:
+        return day
+    slate = analysis_date or seen.calendar.next_slate(day)
+    # no slate reads what came before its season
+    return slate if slate and seen.calendar.season(slate).start <= day else None
+
+
+def _owed(seen: Survey, day: date) -> bool:
+    """Whether any results of a date are not computed, or no longer right."""
+    makers = [one for one in graph.processors_in_order() if one.dated is Dated.RESULTS]
+    return any(seen.stale(one, day) or seen.outdated(one, day) for one in makers)
+
+
+def _plan(asked: Asked, seen: Survey, phases: Sequence[int], results: Sequence[date], slates: Sequence[date]) -> Plan:
+    chosen = graph.select(asked.processors, phases)
+    work: list[Work] = [(one, tuple(results if one.dated is Dated.RESULTS else slates)) for one in chosen]
+    request = Request(
+        tuple(work),
+        trigger=asked.trigger or Trigger(),
+        as_of=asked.as_of or utc_now(),
+        allow_incomplete=asked.allow_incomplete,
+        force=asked.force,
+        announce=asked.announce,
+        deadline=asked.deadline,
+        retry_failed=asked.retry_failed,
+        request_id=asked.request_id or new_id(),
+    )
+    return Plan(asked.dates, seen, request)
