@@ -1,0 +1,22 @@
+"""How gunicorn runs a service: `gunicorn -c python:processors.gunicorn_conf 'processors.service:create_app(3)'`.
+
+Cloud Run starts more containers where more is to do, and a warehouse has one writer; so one process, with threads
+enough that `/health` answers while a message is worked on.
+"""
+
+import os
+
+bind = f"{os.environ.get('NBACTL_BIND', '0.0.0.0')}:{os.environ.get('PORT', '8080')}"  # noqa: S104 -- a container's own
+workers = 1
+worker_class = "gthread"
+threads = 8
+# the deadline of a push is 600 s and Cloud Run ends a request at 540 s: what kills a worker must not come before
+timeout = 600
+# Cloud Run gives ten seconds between SIGTERM and SIGKILL
+graceful_timeout = 8
+# kept alive longer than the front end does, so that it never sends on a connection just closed
+keepalive = 75
+# a heartbeat file on a disk may block a worker
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 -- gunicorn's advice
+errorlog = "-"
+loglevel = "warning"

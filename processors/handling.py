@@ -1,0 +1,284 @@
+"""What a service does with one push: understand it, find out what is owed, run that, announce it, answer.
+
+The answer's HTTP status carries the truth: whatever is not finished is not acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from processors import calendar as calendars
+from processors import graph, outbox, planner, runner
+from processors.outbox import Publish
+from processors.planner import Asked, Plan
+from processors.request import Outcome, Trigger, new_id
+from shared import events
+from shared.clock import DateRange, today, utc_now
+from shared.errors import NbactlError, WarehouseLocked
+from shared.events import Completion, Delivery, Event, Fallback, Received, Rejected
+from shared.ledger import DELIVERIES, Status
+from shared.version import code_version
+from shared.warehouse.base import Session, Warehouse
+
+_AHEAD = timedelta(days=7)
+"""How far ahead a fallback without a date looks for a slate."""
+
+
+class Decision(StrEnum):
+    """What became of a request."""
+
+    COMPLETED = "completed"
+    DEGRADED = "degraded"
+    SKIPPED = "skipped"
+    NO_PROCESSORS = "no_processors"
+    NOT_READY = "not_ready"
+    RETRY = "retry"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+_OK = 200
+_HTTP = {Decision.RETRY: 503, Decision.FAILED: 500, Decision.REJECTED: 400}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service says to one push.
+
+    Attributes:
+        received: the message as it was understood; None where it was not.
+        code: reject code of a message that breaks the contract.
+        reason: one sentence.
+        outcomes: per processor and date, in the order of the runs.
+    """
+
+    phase: int
+    decision: Decision
+    received: Received | None
+    delivery: Delivery
+    code: str | None = None
+    reason: str | None = None
+    outcomes: Sequence[Outcome] = ()
+    request_id: str = field(default_factory=new_id)
+
+    @property
+    def correlation_id(self) -> str | None:
+        """Of the chain that the message belongs to."""
+        return self.received.correlation_id if self.received else None
+
+    @property
+    def table(self) -> str | None:
+        """That the message names."""
+        event = self.received.event if self.received else None
+        return event.table if isinstance(event, Completion) else None
+
+    @property
+    def game_date(self) -> date | None:
+        """That the message names."""
+        return self.received.event.game_date if self.received else None
+
+    @property
+    def http_status(self) -> int:
+        """200 acknowledges; 4xx and 5xx bring the message again, and in the end to the dead letters."""
+        return _HTTP.get(self.decision, _OK)
+
+    def body(self) -> dict[str, object]:
+        """The answer as JSON."""
+        return {
+            "status": str(self.decision),
+            "code": self.code,
+            "reason": self.reason,
+            "phase": self.phase,
+            "table": self.table,
+            "game_date": self.game_date.isoformat() if self.game_date else None,
+            "correlation_id": self.correlation_id,
+            "request_id": self.request_id,
+            "results": [_result(one) for one in self.outcomes],
+        }
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One service: what it needs to answer pushes.
+
+    Attributes:
+        actor: on whose behalf it runs.
+        budget: how long a request may compute; what is not begun by then is left to the next delivery.
+    """
+
+    phase: int
+    warehouse: Warehouse
+    publish: Publish
+    actor: str
+    budget: timedelta = timedelta(seconds=500)
+
+    def push(self, body: bytes) -> Answer:
+        """Answer one push; whatever goes wrong is an answer."""
+        received_at = utc_now()
+        try:
+            received = events.parse_push(body, self.phase)
+        except Rejected as rejected:
+            answer = Answer(self.phase, Decision.REJECTED, None, rejected.delivery, rejected.code, str(rejected))
+            return self._noted(answer, received_at)
+        answer = Answer(self.phase, Decision.COMPLETED, received, received.delivery)
+        if said := _unread(received.event, self.phase):
+            decision, reason = said
+            return self._noted(replace(answer, decision=decision, reason=reason), received_at)
+        try:
+            return self._worked(answer, received, received_at)
+        except WarehouseLocked as locked:
+            # the lock that keeps us from working keeps us from noting it, too
+            return replace(answer, decision=Decision.RETRY, reason=_said(locked))
+        except NbactlError as error:
+            decision = Decision.RETRY if error.transient else Decision.FAILED
+            return self._noted(replace(answer, decision=decision, reason=_said(error)), received_at)
+
+    def _worked(self, answer: Answer, received: Received, received_at: datetime) -> Answer:
+        """Run what is owed, and announce what was written; the warehouse is not held while announcing."""
+        with self.warehouse.writing(runner.all_tables(), must_exist=True) as session:
+            plan = self._plan(session, received, answer.request_id, received_at)
+            outcomes = runner.run(session, plan.survey, plan.request, _silent)
+            answer = _judged(answer, plan, outcomes)
+            waiting = outbox.owed(session, answer.request_id)
+            if not waiting:
+                session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
+                return answer
+        sent = outbox.send(waiting, self.publish)
+        unsent = [one for one in sent if one.error]
+        if unsent and answer.http_status == _OK:
+            said = f"{len(unsent)} of {len(sent)} announcements could not be sent: {_said(unsent[0].error)}"
+            answer = replace(answer, decision=Decision.RETRY, reason=said)
+        with self.warehouse.writing(runner.all_tables(), must_exist=True) as session:
+            outbox.note(session, sent)
+            session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
+        return answer
+
+    def _plan(self, session: Session, received: Received, request_id: str, now: datetime) -> Plan:
+        event, ends = received.event, now + self.budget
+        by_clock = isinstance(event, Fallback)
+        day = event.game_date or _by_the_clock(session, self.phase, now)
+        slate = None if isinstance(event, Fallback) else event.analysis_date
+        asked = Asked(
+            DateRange(day, max(day, slate or day)),
+            trigger=_trigger("fallback" if by_clock else "pubsub", received),
+            allow_incomplete=by_clock,
+            announce=True,
+            deadline=ends,
+            retry_failed=by_clock,
+            request_id=request_id,
+        )
+        if isinstance(event, Fallback):
+            return planner.fallback(session, asked, self.phase)
+        return planner.after_event(session, asked, self.phase, event.table, slate)
+
+    def _noted(self, answer: Answer, received_at: datetime) -> Answer:
+        """Write down an answer that needed no work; that it cannot be written down changes nothing about it."""
+        with suppress(NbactlError), self.warehouse.writing(runner.all_tables(), must_exist=True) as session:
+            session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
+        return answer
+
+
+def _unread(event: Event, phase: int) -> tuple[Decision, str] | None:
+    """Why a message asks for nothing."""
+    if isinstance(event, Fallback):
+        return None
+    if not event.success:
+        return Decision.SKIPPED, event.error_message or "its publisher says that it failed"
+    if not any(one.table == event.table and one.processor.phase == phase for one in graph.triggers()):
+        return Decision.NO_PROCESSORS, f"no processor of phase {phase} reads {event.table}"
+    return None
+
+
+def _by_the_clock(session: Session, phase: int, now: datetime) -> date:
+    """The date that a fallback without one means: last night's games, or the next slate of the days to come."""
+    if phase == 3:  # noqa: PLR2004 -- results
+        return today(now) - timedelta(days=1)
+    return calendars.read(session, DateRange(today(now), today(now) + _AHEAD)).next_slate(
+        today(now) - timedelta(days=1)
+    ) or today(now)
+
+
+def _trigger(source: str, received: Received) -> Trigger:
+    event, delivery = received.event, received.delivery
+    return Trigger(
+        source,
+        received.correlation_id,
+        table=event.table if isinstance(event, Completion) else None,
+        game_date=event.game_date,
+        subscription=delivery.subscription,
+        message_id=delivery.message_id,
+        delivery_attempt=delivery.attempt,
+        parent_run_id=event.execution_id if isinstance(event, Completion) else None,
+    )
+
+
+_CALLED_FOR = {
+    Decision.RETRY: {Status.FAILED_TRANSIENT},
+    Decision.FAILED: {Status.FAILED_PERMANENT},
+    Decision.DEGRADED: {Status.DEGRADED},
+    Decision.NOT_READY: {Status.NOT_READY},
+    Decision.COMPLETED: {Status.SUCCESS, Status.SUCCESS_EMPTY, Status.SKIPPED_UNCHANGED},
+    Decision.SKIPPED: {Status.SKIPPED_EXPECTED},
+}
+"""The first decision that any outcome calls for is the request's."""
+
+
+def _judged(answer: Answer, plan: Plan, outcomes: Sequence[Outcome]) -> Answer:
+    for decision, statuses in _CALLED_FOR.items():
+        found = next((one for one in outcomes if one.status in statuses), None)
+        if found:
+            return replace(answer, decision=decision, reason=found.reason, outcomes=tuple(outcomes))
+    reason = f"there is no slate to compute for {plan.asked}"
+    return replace(answer, decision=Decision.SKIPPED, reason=reason)
+
+
+def _delivered(answer: Answer, received_at: datetime, actor: str) -> dict[str, object]:
+    delivery = answer.delivery
+    return {
+        "request_id": answer.request_id,
+        "received_date": received_at.date(),
+        "received_at": received_at,
+        "phase": answer.phase,
+        "route": "/process",
+        "subscription": delivery.subscription,
+        "message_id": delivery.message_id,
+        "publish_time": delivery.publish_time,
+        "payload_sha256": delivery.payload_sha256,
+        "delivery_attempt": delivery.attempt,
+        "correlation_id": answer.correlation_id,
+        "table_name": answer.table,
+        "game_date": answer.game_date,
+        "http_status": answer.http_status,
+        "decision": str(answer.decision),
+        "reason": f"{answer.code}: {answer.reason}" if answer.code else answer.reason,
+        "run_ids": [one.run_id for one in answer.outcomes if one.run_id and one.status.ran],
+        "actor": actor,
+        "code_version": code_version(),
+    }
+
+
+def _result(one: Outcome) -> dict[str, object]:
+    return {
+        "processor": one.processor.name,
+        "output_table": one.processor.output.name,
+        "date": one.date.isoformat(),
+        "status": str(one.status),
+        "rows_written": one.rows,
+        "rows_expected": one.expected,
+        "reason": one.reason,
+        "run_id": one.run_id,
+    }
+
+
+def _silent(_what: str, _done: int) -> None:
+    """Nobody watches a service."""
+
+
+def _said(error: NbactlError | None) -> str:
+    if error is None:
+        return ""
+    return f"{error.message}: {error.why}" if error.why else error.message
