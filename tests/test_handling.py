@@ -321,7 +321,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FIELDS)
 def test_no_envelope_is_more_than_a_service_can_answer(tiny_done: DuckDBWarehouse, fields: dict[str, object]) -> None:
     answer = Handler(3, tiny_done, Pipeline(tiny_done)._publish, "tests").push(raw_body(fields))  # noqa: SLF001

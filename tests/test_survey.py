@@ -1001,7 +1001,7 @@ def runs(draw: st.DrawFn) -> list[tuple[str, DateRange]]:
 
 
 @settings(
-    max_examples=6,
+    max_examples=3,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
