@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 
 from processors.declaration import Processor
 from shared.clock import DateRange
@@ -92,5 +91,6 @@ WHERE nth <= 20"""
             return _STATEMENT + _DATE * dates
         # of statements of about as many dates, what is not planning grows with the dates
         nearest = min({one for one, _ in known}, key=lambda one: abs(one - dates))
-        took = median(milliseconds for one, milliseconds in known if one == nearest) / 1000
+        alike = sorted(milliseconds for one, milliseconds in known if one == nearest)
+        took = alike[len(alike) // 2] / 1000
         return _STATEMENT + max(0.0, took - _STATEMENT) * dates / nearest

@@ -8,7 +8,6 @@ from datetime import date
 from itertools import groupby
 from operator import attrgetter
 
-from processors.history import Pace
 from processors.planner import Plan
 from processors.request import Outcome
 from shared.errors import NbactlError, PartlyFailed, PreconditionFailed
@@ -42,6 +41,8 @@ def plan_lines(session: Session, plan: Plan) -> Iterator[str]:
 
 def estimate(session: Session, plan: Plan) -> str:
     """How much is owed, and about how long it will take."""
+    from processors.history import Pace
+
     owed = {step.processor.name: len(step.owed) for step in plan.steps()}
     total = sum(owed.values())
     seconds = Pace(session).seconds(owed)
