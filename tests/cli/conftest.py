@@ -3,6 +3,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -84,3 +85,8 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # how a terminal says that the other side has closed it
         return b""
+
+
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to the jobs that it runs in the background: they are deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from nbactl.cli import COMMANDS, cli
 from nbactl.commands.help import TOPICS
 from shared.errors import EXIT_CODES
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, heed_ctrl_c
 
 HEAVY = ("google", "duckdb", "flask", "rich", "sqlglot", "pandas", "pyarrow", "numpy", "grpc")
 
@@ -208,6 +208,7 @@ def test_ctrl_c_is_one_clean_line() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 -- no other thread runs here
     )
     assert process.stdout is not None
     process.stdout.readline()  # it runs

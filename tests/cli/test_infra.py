@@ -21,7 +21,7 @@ from nbactl.__main__ import main
 from nbactl.gcp import cloud as connecting
 from shared.pubsub import PubSub
 from shared.topology import SERVICES, Profile, declared
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, heed_ctrl_c
 from tests.emulator import free_port
 from tests.fakes.google_cloud import READS, serving
 
@@ -235,7 +235,10 @@ def test_the_canary_lives(infra: Type) -> None:
 def test_ctrl_c_removes_the_canary(infra: Type, pubsub: PubSub) -> None:
     infra("create", "--yes")
     process = subprocess.Popen(
-        [sys.executable, "-m", "nbactl", "infra", "verify", "--canary"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "nbactl", "infra", "verify", "--canary"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 -- no other thread runs here
     )
     assert process.stderr
     while "delivery" not in process.stderr.readline():
