@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -27,6 +27,7 @@ class _Facts:
     high: int = 0
     medium: int = 0
     ready: int = 0
+    issues: Mapping[str, int] = field(default_factory=dict)
     expected: int = 0
     missing: tuple[str, ...] = ()
     broken: tuple[str, str] | None = None
@@ -49,9 +50,6 @@ def judge(
         parameters: of the statement that made them.
         stored: rows that the output table holds now.
     """
-    issues: dict[date, dict[str, int]] = {}
-    for day, code, rows in session.query(statements.issue_counts(processor)).rows:
-        issues.setdefault(day, {})[code] = rows
     for day, facts in _facts(session, processor, dates, parameters, stored).items():
         status, code, reason = _verdict(processor, facts)
         yield Outcome(
@@ -62,7 +60,7 @@ def judge(
             expected=facts.expected,
             missing=facts.missing[:_NAMED],
             tiers=(facts.high, facts.medium, facts.row_count - facts.high - facts.medium),
-            issues=issues.get(day, {}),
+            issues=facts.issues,
             ready=facts.ready,
             reason_code=code,
             reason=reason,
@@ -78,13 +76,15 @@ def _facts(
 ) -> dict[date, _Facts]:
     counts = {row.pop("date"): row for row in session.query(statements.counts(processor)).records()}
     wanted = {day: rest for day, *rest in session.query(statements.expected(processor), parameters).rows}
-    broken = _broken(session, processor) if any(row["broken"] for row in counts.values()) else {}
+    # most tables have neither, and asking costs more than knowing
+    issues = _issues(session, processor) if sum(row.pop("marked") for row in counts.values()) else {}
+    broken = _broken(session, processor) if sum(row.pop("broken") for row in counts.values()) else {}
     facts = {}
     for day in dates:
-        count = {name: value for name, value in counts.get(day, {}).items() if name != "broken"}
         expected, missing = wanted.get(day, (0, None))
         facts[day] = _Facts(
-            **count,
+            **counts.get(day, {}),
+            issues=issues.get(day, {}),
             expected=expected,
             missing=tuple(missing or ()),
             broken=broken.get(day),
@@ -114,6 +114,14 @@ def _verdict(processor: Processor, facts: _Facts) -> tuple[Status, str | None, s
 def _some(names: Sequence[str]) -> str:
     """The first few of many names: enough to look."""
     return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def _issues(session: Session, processor: Processor) -> dict[date, dict[str, int]]:
+    """Per date, issue codes and the rows that carry them."""
+    found: dict[date, dict[str, int]] = {}
+    for day, code, rows in session.query(statements.issue_counts(processor)).rows:
+        found.setdefault(day, {})[code] = rows
+    return found
 
 
 def _broken(session: Session, processor: Processor) -> dict[date, tuple[str, str]]:

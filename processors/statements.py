@@ -63,7 +63,7 @@ def candidate(processor: Processor) -> str:
     """Rows to exchange: the declared columns without stamps, then `_id` and `_broken`.
 
     `_id` identifies the row among the expected ones; `_broken` holds the codes of the hard checks that the row
-    fails, each followed by a comma. Every column is cast to its declared type.
+    fails, each followed by a comma, but for that of its key. Every column is cast to its declared type.
     """
     columns = [
         f"CAST({column.name} AS {column.type}) AS {column.name}" if not column.type.startswith("ARRAY") else column.name
@@ -101,18 +101,19 @@ GROUP BY w.date"""
 
 
 def counts(processor: Processor) -> str:
-    """Per date of `stage`: rows, rows by tier, rows ready for production (0 without such a column)."""
-    date_column = processor.output.date_column
-    ready = "is_production_ready" if "is_production_ready" in processor.output.column_names else "FALSE"
+    """Per date of `stage`: rows, and how many are of a tier, ready for production, with issues, and broken."""
     return f"""SELECT
-  {date_column} AS date,
+  date,
   COUNT(*) AS row_count,
-  COUNTIF(data_quality_tier = 'high') AS high,
-  COUNTIF(data_quality_tier = 'medium') AS medium,
-  COUNTIF({ready}) AS ready,
-  COUNTIF(_broken != '') AS broken
-FROM stage
-GROUP BY {date_column}"""
+  COUNTIF(tier = 'high') AS high,
+  COUNTIF(tier = 'medium') AS medium,
+  COUNTIF(is_ready) AS ready,
+  COUNTIF(has_issues) AS marked,
+  COUNTIF(broken != '') AS broken
+FROM (
+  {_checked(processor)}
+)
+GROUP BY date"""
 
 
 def issue_counts(processor: Processor) -> str:
@@ -127,14 +128,32 @@ ORDER BY 1, 2"""
 
 def broken_rows(processor: Processor) -> str:
     """The rows of `stage` that fail a hard check."""
-    date_column = processor.output.date_column
-    return f"SELECT {date_column} AS date, _id AS id, RTRIM(_broken, ',') AS codes FROM stage WHERE _broken != ''"
+    return f"""SELECT date, id, RTRIM(broken, ',') AS codes
+FROM (
+  {_checked(processor)}
+)
+WHERE broken != ''"""
+
+
+def _checked(processor: Processor) -> str:
+    """The rows of `stage`, a few columns wide, with the codes of every hard check that fails.
+
+    Whether a key is there twice is asked here: a window over all the columns of a result costs ten times as much.
+    """
+    table = processor.output
+    return f"""SELECT
+    {table.date_column} AS date,
+    _id AS id,
+    data_quality_tier AS tier,
+    {"is_production_ready" if "is_production_ready" in table.column_names else "FALSE"} AS is_ready,
+    ARRAY_LENGTH(quality_issues) > 0 AS has_issues,
+    CONCAT(IF(COUNT(*) OVER (PARTITION BY {", ".join(table.key)}) = 1, '', 'duplicate_key,'), _broken) AS broken
+  FROM stage"""
 
 
 def _hard(processor: Processor) -> Iterator[tuple[str, str]]:
-    """The checks that every table has, then the processor's own."""
+    """The checks of a row that every table has, then the processor's own."""
     table = processor.output
-    yield "duplicate_key", f"COUNT(*) OVER (PARTITION BY {', '.join(table.key)}) = 1"
     must = [column.name for column in processor.result_columns if column.mode == "REQUIRED"]
     yield "null_in_required_column", " AND ".join(f"{name} IS NOT NULL" for name in must)
     yield "wrong_date", f"{table.date_column} BETWEEN @start_date AND @end_date"

@@ -209,10 +209,17 @@ PROCESSOR = Processor(
         Input("nbac_schedule", Relation.REFERENCE),
     ),
     expected="""
--- uses: slate_days, player_history
-SELECT DISTINCT d.slate_date AS date, h.player_lookup AS id
+-- uses: slate_days
+SELECT d.slate_date AS date, h.player_lookup AS id
 FROM slate_days AS d
-INNER JOIN player_history AS h ON h.season_year = d.season_year AND h.game_date < d.slate_date AND h.game_number = 1
+INNER JOIN (
+  SELECT season_year, player_lookup, MIN(game_date) AS first_played
+  FROM nba_analytics.player_game_summary
+  WHERE
+    minutes_played > 0
+    AND game_date BETWEEN DATE_SUB(@start_date, INTERVAL 370 DAY) AND DATE_SUB(@end_date, INTERVAL 1 DAY)
+  GROUP BY season_year, player_lookup
+) AS h ON h.season_year = d.season_year AND h.first_played < d.slate_date
 """,
     identity="player_lookup",
     issues=(

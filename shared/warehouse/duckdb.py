@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -188,12 +187,15 @@ class DuckDBSession:
         table, date_column = work.table, work.table.date_column
         stamps = next(iter(work.stamps.values()))
         own = [name for name in table.column_names if name not in stamps]
-        self._stamp(work.stamps)
-        self._execute(f"DELETE FROM {table.id} WHERE {date_column} IN (SELECT stamped_date FROM stamps)")
+        given = ", ".join(f"unnest(${name}) AS {name}" for name in stamps)
+        dates = {"dates": list(work.stamps)}
+        self._execute(f"DELETE FROM {table.id} WHERE {date_column} IN (SELECT unnest($dates))", dates)
         border("exchange.deleted")
         self._execute(
             f"INSERT INTO {table.id} BY NAME SELECT {', '.join((*own, *stamps))} FROM stage"
-            f" JOIN stamps ON stamped_date = {date_column} ORDER BY {', '.join((date_column, *table.key))}"
+            f" JOIN (SELECT unnest($dates) AS stamped_date, {given}) ON stamped_date = {date_column}"
+            f" ORDER BY {', '.join((date_column, *table.key))}",
+            dates | {name: [stamp[name] for stamp in work.stamps.values()] for name in stamps},
         )
 
     def _stored(self, work: Exchange) -> dict[date, Digest]:
@@ -201,14 +203,6 @@ class DuckDBSession:
             return {}
         stored = self.digests(work.table.content, {"start_date": min(work.stamps), "end_date": max(work.stamps)})
         return {day: stored.get(day, EMPTY) for day in work.stamps}
-
-    def _stamp(self, stamps: Mapping[Any, Mapping[str, Any]]) -> None:
-        names = list(next(iter(stamps.values())))
-        columns = "".join(f", unnest(${name}) AS {name}" for name in names)
-        self._execute(
-            f"CREATE OR REPLACE TEMP TABLE stamps AS SELECT unnest($dates) AS stamped_date{columns}",
-            {"dates": list(stamps), **{name: [stamp[name] for stamp in stamps.values()] for name in names}},
-        )
 
     def _run(self, sql: str, params: Params, shape: str = "{}") -> duckdb.DuckDBPyConnection:
         """Execute a statement in GoogleSQL, put into a DuckDB statement of some shape."""

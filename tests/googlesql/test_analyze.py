@@ -73,7 +73,7 @@ def test_what_is_asked_of_exchanged_rows_is_accepted(engine: Engine, oracle: Ora
             statements.broken_rows,
         )
     }
-    tallies = ("row_count", "high", "medium", "ready", "broken")
+    tallies = ("row_count", "high", "medium", "ready", "marked", "broken")
     assert found == {
         "expected": (("date", "DATE"), ("rows_expected", "INT64"), ("missing", "ARRAY<STRING>")),
         "counts": (("date", "DATE"), *((name, "INT64") for name in tallies)),
