@@ -20,6 +20,7 @@ from shared.ledger import Status
 from shared.tables.model import STAMPS, Table
 from shared.tables.raw import RAW_TABLES
 from shared.warehouse.duckdb import DuckDBWarehouse
+from shared.warehouse.lock import locked
 from tests import builders
 from tests.emulator import emulator, project  # noqa: F401 -- fixtures
 
@@ -105,6 +106,25 @@ def tiny_done_file(tiny_file: Path, tmp_path_factory: pytest.TempPathFactory) ->
         assert not failed, failed[0]
 
     return made_once(tmp_path_factory, "tiny_done", make)
+
+
+@pytest.fixture(scope="session")
+def last_night_file(tiny_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small league with everything computed but last night's results and the slate after them; read it only."""
+
+    def make(path: Path) -> None:
+        shutil.copyfile(tiny_file, path)
+        first, *_, before, last = builders.FINAL_DATES
+        analytics(at(path), DateRange(first, before))
+        precompute(at(path), DateRange(first, last))
+
+    return made_once(tmp_path_factory, "last_night", make)
+
+
+@pytest.fixture
+def last_night(last_night_file: Path, tmp_path: Path) -> DuckDBWarehouse:
+    """The small league in the night after its last games, to do with as one likes."""
+    return copied(last_night_file, tmp_path)
 
 
 @pytest.fixture
@@ -203,10 +223,14 @@ def contents(warehouse: DuckDBWarehouse, *tables: Table, without: tuple[str, ...
 
 
 def differing(one: DuckDBWarehouse, other: DuckDBWarehouse, tables: Iterable[Table]) -> dict[str, int]:
-    """How many rows of each table stand in one warehouse and not in the other, stamps apart; both must be closed."""
+    """How many rows of each table stand in one warehouse and not in the other, stamps apart; we have neither open."""
     stamps = {column.name for column in STAMPS}
     counts = {}
-    with duckdb.connect() as connection:
+    with (
+        locked(one.path, exclusive=False, wait=10),
+        locked(other.path, exclusive=False, wait=10),
+        duckdb.connect() as connection,
+    ):
         connection.execute(f"ATTACH '{one.path}' AS one (READ_ONLY); ATTACH '{other.path}' AS other (READ_ONLY)")
         for table in tables:
             apart = stamps if table.dataset != "nba_raw" else set()

@@ -24,7 +24,7 @@ from shared.tables.raw import PLAYER_BOX
 from shared.topology import completion_topic
 from shared.warehouse.duckdb import DuckDBWarehouse
 from tests.builders import FINAL_DATES, SLATE
-from tests.conftest import analytics, at, differing, precompute
+from tests.conftest import at, differing
 from tests.test_runner import OUTPUTS, alter, rows
 
 FIRST, SECOND, *_, LAST = FINAL_DATES
@@ -59,12 +59,9 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(tiny: DuckDBWarehouse) -> Pipeline:
+def pipeline(last_night: DuckDBWarehouse) -> Pipeline:
     """The small league: everything computed but the last night's results and the slate after them."""
-    earlier = DateRange(FIRST, FINAL_DATES[-2])
-    analytics(tiny, earlier)
-    precompute(tiny, DateRange(FIRST, LAST))
-    return Pipeline(tiny)
+    return Pipeline(last_night)
 
 
 def body(message: Message, message_id: str = "1") -> bytes:

@@ -1,22 +1,30 @@
 """The whole pipeline for real: emulator, topology, both services under gunicorn, and the commands a user types."""
 
+import json
 import os
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from shared import local
-from shared.clock import DateRange
+from processors.graph import processors_in_order
+from shared import events, local
+from shared.clock import utc_now
+from shared.ledger import PROCESSOR_RUNS
 from shared.pubsub import PubSub
+from shared.tables.raw import PLAYER_BOX
 from shared.topology import Profile, completion_topic, dead_letter_topic, declared, pull_subscription
 from shared.warehouse.duckdb import DuckDBWarehouse
 from tests.builders import FINAL_DATES, SLATE
-from tests.conftest import analytics, at, differing, precompute
+from tests.conftest import alter, analytics, at, differing, one_day, rows
 from tests.test_runner import OUTPUTS
 
 LAST = FINAL_DATES[-1]
@@ -50,13 +58,35 @@ class Place:
         kept = [pull_subscription(dead_letter_topic(name)) for name in (completion_topic(2), completion_topic(3))]
         return [(name, one.data) for name in kept for one in self.pubsub.pull(name)]
 
+    def letters(self, count: int) -> list[tuple[str, bytes]]:
+        """As many dead letters, once they are there."""
+        found: list[tuple[str, bytes]] = []
+        ends = time.monotonic() + 60
+        while len(found) < count and time.monotonic() < ends:
+            found += self.dead_letters()
+            time.sleep(0.5)
+        assert len(found) == count
+        return found
+
+    def wait_for(self, question: str, answer: list[tuple[Any, ...]]) -> None:
+        """Ask the warehouse until it answers so."""
+        ends = time.monotonic() + 60
+        while (found := rows(self.warehouse, question)) != answer:
+            assert time.monotonic() < ends, found
+            time.sleep(0.2)
+
+    def runs(self, *days: date) -> dict[str, int]:
+        """Runs by processor for some dates, that events have set off."""
+        dates = ", ".join(f"DATE '{day}'" for day in days)
+        where = f"trigger_source = 'pubsub' AND game_date IN ({dates})"
+        text = f"SELECT processor_name, COUNT(*) FROM {PROCESSOR_RUNS.id} WHERE {where} GROUP BY 1"
+        return dict(rows(self.warehouse, text))
+
 
 @pytest.fixture
-def place(tiny: DuckDBWarehouse, tmp_path: Path, emulator: str, project: str) -> Iterator[Place]:
+def place(last_night: DuckDBWarehouse, tmp_path: Path, emulator: str, project: str) -> Iterator[Place]:
     """Everything computed but the last night's results and the slate after them; the services run."""
-    analytics(tiny, DateRange(FINAL_DATES[0], FINAL_DATES[-2]))
-    precompute(tiny, DateRange(FINAL_DATES[0], LAST))
-    here = Place(tmp_path, tiny, PubSub(project, emulator))
+    here = Place(tmp_path, last_night, PubSub(project, emulator))
     here.nbactl("up", "--detach")
     try:
         yield here
@@ -79,17 +109,53 @@ def test_a_raw_event_ends_in_the_feature_store_and_commands_show_it(place: Place
     assert "nothing is left over" in place.nbactl("reconcile")
 
 
-def test_a_poison_message_is_dead_lettered_and_holds_nothing_up(place: Place) -> None:
+def test_what_cannot_succeed_is_dead_lettered_after_five_attempts_and_holds_nothing_up(place: Place) -> None:
     poison = b"no json at all"
     place.pubsub.publish(completion_topic(2), poison, {})
+    change = f"points = points + 1 WHERE game_date = DATE '{LAST}' AND minutes IS NOT NULL"
+    alter(place.warehouse, f"UPDATE {PLAYER_BOX.id} SET {change}")
+    (failing,) = json.loads(place.nbactl("publish-test", "--date", str(LAST), "-o", "json", "-q"))
+    place.nbactl("publish-test", "--date", str(FINAL_DATES[1]), "--wait")
+    letters = place.letters(2)
+    assert {name for name, _ in letters} == {pull_subscription(dead_letter_topic(completion_topic(2)))}
+    assert {data == poison or json.loads(data)["correlation_id"] == failing["correlation_id"] for _, data in letters}
+    answered = """SELECT decision, http_status, COUNT(*) FROM nba_orchestration.deliveries
+WHERE http_status >= 400 GROUP BY 1, 2 ORDER BY 1"""
+    assert rows(place.warehouse, answered) == [("failed", 500, 5), ("rejected", 400, 5)]
+    computed = f"SELECT status, COUNT(*) FROM {PROCESSOR_RUNS.id} WHERE game_date = DATE '{LAST}' AND processor_name"
+    assert rows(place.warehouse, f"{computed} LIKE 'PlayerGame%' GROUP BY 1") == [("FAILED_PERMANENT", 1)]
+
+
+def test_ten_deliveries_at_once_compute_once(place: Place) -> None:
+    event = events.raw_data_loaded(
+        PLAYER_BOX.name, LAST, execution_id="load", correlation_id="c-ten", record_count=1, timestamp=utc_now()
+    )
+    message = events.encode(event)
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda _: place.pubsub.publish(completion_topic(2), message.data, message.attributes), range(10)))
+    answered = "SELECT http_status, COUNT(*) FROM nba_orchestration.deliveries WHERE phase = 3 GROUP BY 1"
+    place.wait_for(answered, [(200, 10)])
     place.nbactl("publish-test", "--date", str(LAST), "--wait")
-    ends = time.monotonic() + 60
-    while not (letters := place.dead_letters()) and time.monotonic() < ends:
-        time.sleep(0.5)
-    assert letters == [(pull_subscription(dead_letter_topic(completion_topic(2))), poison)]
-    refused = "SELECT COUNT(*) FROM nba_orchestration.deliveries WHERE decision = 'rejected' AND http_status = 400"
-    with place.warehouse.reading() as session:
-        assert list(session.query(refused).rows) == [(5,)]
+    assert place.runs(LAST, SLATE) == dict.fromkeys((one.name for one in processors_in_order()), 1)
+
+
+def test_phase_4_waits_for_what_is_late_and_says_so_and_computes_once(place: Place) -> None:
+    """Announcements of Phase 3 in a mixed order, one of them missing, late, and twice."""
+    names = [one.short for one in processors_in_order() if one.phase == 3]
+    analytics(place.warehouse, one_day(LAST), tuple(name for name in names if name != "UPC"))
+    tables = [one.output.name for one in processors_in_order() if one.phase == 3 and one.short != "UPC"]
+    random.Random(7).shuffle(tables)  # noqa: S311 -- to be repeatable
+    for table in tables:
+        day = SLATE if table.startswith("upcoming") else LAST
+        place.nbactl("publish-test", "--phase", "3", "--table", table, "--date", str(day))
+    answered = "SELECT DISTINCT decision, reason FROM nba_orchestration.deliveries WHERE phase = 4"
+    place.wait_for(f"SELECT COUNT(*) FROM ({answered.replace('DISTINCT', '')})", [(len(tables),)])
+    assert rows(place.warehouse, answered) == [("not_ready", f"waits for upcoming_player_game_context {SLATE}")]
+    analytics(place.warehouse, one_day(LAST), ("UPC",))
+    for _ in range(2):
+        late = ("--phase", "3", "--table", "upcoming_player_game_context", "--date", str(SLATE))
+        place.nbactl("publish-test", *late, "--wait")
+    assert place.runs(SLATE) == dict.fromkeys((one.name for one in processors_in_order() if one.phase == 4), 1)
 
 
 def test_down_leaves_nothing_behind(place: Place) -> None:

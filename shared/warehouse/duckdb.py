@@ -249,6 +249,12 @@ def _problems() -> Iterator[None]:
             raise WarehouseFull(
                 "the warehouse has run out of room", why=said, hint="free disk space (df -h), then run it again"
             ) from error
+        if missing := re.search(r'Table with name "?([\w.]+)"? does not exist', str(error)):
+            raise PreconditionFailed(
+                f"the warehouse has no table {missing[1]}",
+                why="it was made by an earlier version of nbactl, or not by nbactl",
+                hint="nbactl reconcile adds the tables that are missing",
+            ) from error
         hint = _DAMAGED if any(sign in str(error) for sign in _DAMAGE) else None
         raise WarehouseFailed("the warehouse could not do what was asked of it", why=said, hint=hint) from error
     except RuntimeError as error:

@@ -1,14 +1,19 @@
 # ruff: noqa: S603 -- the processes are ours, and so are their arguments
 """The tool as an operator has it: a process of its own, or `main` with the words on its line."""
 
+import json
 import os
 import pty
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -18,6 +23,33 @@ from nbactl.__main__ import main
 REPOSITORY = Path(__file__).parents[2]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a line printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 -- JSON is anything
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error object: the last line of stderr."""
+        found: dict[str, Any] = json.loads(self.err.splitlines()[-1])
+        return found
+
+    @property
+    def hint(self) -> str:
+        """The first command that is offered."""
+        return next(line for line in self.err.splitlines() if line.startswith("hint: ")).removeprefix("hint: ")
+
+
+Type = Callable[..., Said]
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +80,45 @@ def nbactl() -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Type:
+    """Run a line in this process, without the half second that one of its own takes to start.
+
+    A printed command, given as one string, is split as a shell would.
+    """
+
+    def run(*words: object) -> Said:
+        line = [str(word) for word in words]
+        if len(line) == 1 and line[0].startswith("nbactl "):
+            line = shlex.split(line[0])[1:]
+        monkeypatch.setattr(sys, "argv", ["nbactl", *line])
+        capsys.readouterr()
+        code = main()
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def here(tiny_file: Path, tmp_path: Path) -> Path:
+    """The default warehouse of the current folder, loaded and not computed."""
+    return _warehouse(tiny_file, tmp_path)
+
+
+@pytest.fixture
+def done(tiny_done_file: Path, tmp_path: Path) -> Path:
+    """The default warehouse of the current folder, with everything computed."""
+    return _warehouse(tiny_done_file, tmp_path)
+
+
+def _warehouse(file: Path, folder: Path) -> Path:
+    path = folder / ".nbactl" / "warehouse.duckdb"
+    path.parent.mkdir()
+    shutil.copyfile(file, path)
+    return path
 
 
 @pytest.fixture

@@ -3,23 +3,17 @@
 import csv
 import io
 import json
-import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
-from nbactl.__main__ import main
 from processors import statements
 from processors.graph import processors_in_order
 from shared.tables.raw import PLAYER_BOX, SCHEDULE, TEAM_BOX
 from tests.builders import FINAL_DATES, SLATE, league, with_market, write
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Type
 from tests.conftest import at
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH = FINAL_DATES
@@ -39,61 +33,6 @@ OUTCOME_KEYS = [
     "run_id",
     "seconds",
 ]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a line printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:  # noqa: ANN401 -- JSON is anything
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """The error object: the last line of stderr."""
-        found: dict[str, Any] = json.loads(self.err.splitlines()[-1])
-        return found
-
-
-Type = Callable[..., Said]
-
-
-@pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Type:
-    """Run a line in this process, without the half second that a process of its own takes to start."""
-
-    def run(*words: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["nbactl", *map(str, words)])
-        capsys.readouterr()
-        code = main()
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return run
-
-
-@pytest.fixture
-def here(tiny_file: Path, tmp_path: Path) -> Path:
-    """The default warehouse of the current folder, loaded and not computed."""
-    return _warehouse(tiny_file, tmp_path)
-
-
-@pytest.fixture
-def done(tiny_done_file: Path, tmp_path: Path) -> Path:
-    """The default warehouse of the current folder, with everything computed."""
-    return _warehouse(tiny_done_file, tmp_path)
-
-
-def _warehouse(file: Path, folder: Path) -> Path:
-    path = folder / ".nbactl" / "warehouse.duckdb"
-    path.parent.mkdir()
-    shutil.copyfile(file, path)
-    return path
 
 
 def alter(path: Path, statement: str) -> None:

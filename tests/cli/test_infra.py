@@ -10,18 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import grpc
 import pytest
 
-from nbactl.__main__ import main
 from nbactl.gcp import cloud as connecting
 from shared.pubsub import PubSub
 from shared.topology import SERVICES, Profile, declared
-from tests.cli.conftest import Run, heed_ctrl_c
+from tests.cli.conftest import Run, Said, Type, heed_ctrl_c
 from tests.emulator import free_port
 from tests.fakes.google_cloud import READS, serving
 
@@ -31,37 +28,14 @@ SERVED = [word for one in SERVICES for word in ("--service", f"{one.name}=http:/
 SUB = "nba-phase4-precompute-sub"
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a line printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.out)
-        return found
-
-
-Type = Callable[..., Said]
-
-
 @pytest.fixture
-def infra(
-    emulator: str, project: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Type]:
+def infra(typed: Type, emulator: str, project: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Type]:
     """Type `nbactl infra ...` in this process, against an empty project of the emulator."""
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", project)
 
     def run(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["nbactl", "infra", *words])
-        capsys.readouterr()
-        code = main()
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
+        return typed("infra", *words)
 
     yield run
     run("destroy", "--confirm", project)
@@ -112,7 +86,7 @@ def test_drift_is_shown_with_both_values_and_repaired(infra: Type, pubsub: PubSu
         assert "next: nbactl infra create" in shown.err
     assert infra("plan", *SERVED).code == 0
     repaired = infra("create", "--yes", "-o", "json", *SERVED)
-    (row,) = [row for row in repaired.rows if row["outcome"] == "done"]
+    (row,) = [row for row in repaired.json if row["outcome"] == "done"]
     assert row == {
         "action": "change",
         "kind": "subscription",
@@ -137,7 +111,7 @@ def test_without_services_their_subscriptions_wait(infra: Type) -> None:
     created = infra("create", "--yes")
     assert created.code == 0
     assert ". waits for nba-phase4-precompute-processors" in created.out
-    waiting = [row for row in infra("plan", "-o", "json").rows if row["action"] == "waits"]
+    waiting = [row for row in infra("plan", "-o", "json").json if row["action"] == "waits"]
     assert {row["waits_for"] for row in waiting} == {service.name for service in SERVICES}
     assert infra("plan", "--check").code == 0
 
@@ -170,7 +144,7 @@ def test_on_a_terminal_destroying_wants_the_name(wrong: bool, code: int, infra: 
     infra("create", "--yes")
     sent, status = on_terminal(["infra", "destroy"], "project: ", "other" if wrong else project)
     assert status == code, sent
-    assert infra("plan", "-o", "json").rows[0]["action"] == ("ok" if wrong else "create")
+    assert infra("plan", "-o", "json").json[0]["action"] == ("ok" if wrong else "create")
 
 
 def on_terminal(words: list[str], prompt: str, answer: str) -> tuple[str, int]:
@@ -205,19 +179,19 @@ def test_destroying_wants_the_name_of_the_project(infra: Type, project: str) -> 
         assert refused.code == 2
         assert f"next: --confirm {project}" in refused.err
     dry = infra("destroy", "--dry-run", "-o", "json")
-    assert (dry.code, len(dry.rows)) == (0, TOPICS + TOPICS // 2)
+    assert (dry.code, len(dry.json)) == (0, TOPICS + TOPICS // 2)
     assert infra("plan", "--check").code == 0
     gone = infra("destroy", "--confirm", project)
     assert gone.code == 0
     assert "deleted, with the messages that they held" in gone.err
-    assert {row["action"] for row in infra("plan", "-o", "json").rows} == {"create", "waits"}
+    assert {row["action"] for row in infra("plan", "-o", "json").json} == {"create", "waits"}
 
 
 def test_destroying_one_leaves_the_others(infra: Type, project: str) -> None:
     infra("create", "--yes", *SERVED)
     gone = infra("destroy", SUB, "--confirm", project)
     assert gone.out.splitlines()[1:] == [f"subscription  {SUB}"]
-    assert [row["name"] for row in infra("plan", "-o", "json", *SERVED).rows if row["action"] == "create"] == [SUB]
+    assert [row["name"] for row in infra("plan", "-o", "json", *SERVED).json if row["action"] == "create"] == [SUB]
     slip = infra("destroy", "nba-phase4-precompute-sup", "--confirm", project)
     assert slip.code == 5
     assert f"did you mean '{SUB}'" in slip.err
@@ -227,7 +201,7 @@ def test_the_canary_lives(infra: Type) -> None:
     infra("create", "--yes")
     proved = infra("verify", "--canary", "-o", "json")
     assert proved.code == 0
-    (row,) = proved.rows
+    (row,) = proved.json
     assert (row["healthy_deliveries"], row["poison_deliveries"]) == (1, 5)
     assert "the canary lives" in proved.err
 
@@ -335,7 +309,7 @@ def test_roles_are_part_of_the_plan(infra: Type, emulator: str, project: str, mo
     with serving(emulator, project) as (fake, opened):
         fake.deploy(*(service.name for service in SERVICES))
         monkeypatch.setattr(connecting, "connect", lambda _target, _given: opened)
-        rows = infra("create", "--yes", "-o", "json").rows
+        rows = infra("create", "--yes", "-o", "json").json
         invoker = next(row for row in rows if row["name"].startswith("roles/run.invoker"))
         assert invoker["member"] == f"serviceAccount:nba-pipeline@{project}.iam.gserviceaccount.com"
         assert infra("plan", "--check").code == 0

@@ -4,12 +4,9 @@ import csv
 import io
 import json
 import os
-import shlex
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from nbactl.__main__ import main
 from nbactl.commands import status as status_command
 from processors import inputs, runner, statements
 from processors.declaration import Processor
@@ -25,7 +21,7 @@ from processors.graph import processors_in_order
 from shared.ledger import PROCESSOR_RUNS
 from shared.tables.raw import PLAYER_BOX, SCHEDULE, TEAM_BOX
 from tests.builders import FINAL_DATES, SLATE, Tables, league, one, player_names, scheduled, with_market, write
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Said, Type
 from tests.conftest import at
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH = FINAL_DATES
@@ -34,62 +30,6 @@ EVERYTHING = ("--start", FIRST, "--end", SLATE)
 STATUS_KEYS = ["table", "processor", "date", "state", "rows", "expected", "finished_at", "trigger", "why", "next"]
 HOSTILE = "[/x] \x1b[31mred\x1b[0m \0 \u202egnorw [bold]\r\nline"
 HARMFUL = ("\x1b", "\0", "\u202e", "\r")
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a line printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:  # noqa: ANN401 -- JSON is anything
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """The error object: the last line of stderr."""
-        found: dict[str, Any] = json.loads(self.err.splitlines()[-1])
-        return found
-
-    @property
-    def hint(self) -> str:
-        """The first command that is offered."""
-        return next(line for line in self.err.splitlines() if line.startswith("hint: ")).removeprefix("hint: ")
-
-
-Type = Callable[..., Said]
-
-
-@pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Type:
-    """Run a line in this process; a printed command, given as one string, is split as a shell would."""
-
-    def run(*words: object) -> Said:
-        line = [str(word) for word in words]
-        if len(line) == 1 and line[0].startswith("nbactl "):
-            line = shlex.split(line[0])[1:]
-        monkeypatch.setattr(sys, "argv", ["nbactl", *line])
-        capsys.readouterr()
-        code = main()
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return run
-
-
-@pytest.fixture
-def here(tiny_file: Path, tmp_path: Path) -> Path:
-    """The default warehouse of the current folder, loaded and not computed."""
-    return _warehouse(tiny_file, tmp_path)
-
-
-@pytest.fixture
-def done(tiny_done_file: Path, tmp_path: Path) -> Path:
-    """The default warehouse of the current folder, with everything computed."""
-    return _warehouse(tiny_done_file, tmp_path)
 
 
 @pytest.fixture
@@ -101,13 +41,6 @@ def at_noon(monkeypatch: pytest.MonkeyPatch) -> Callable[[date], None]:
         monkeypatch.setattr(status_command, "utc_now", lambda: moment)
 
     return set_clock
-
-
-def _warehouse(file: Path, folder: Path) -> Path:
-    path = folder / ".nbactl" / "warehouse.duckdb"
-    path.parent.mkdir()
-    shutil.copyfile(file, path)
-    return path
 
 
 def ledger(path: Path, change: str, where: str, *values: object) -> None:

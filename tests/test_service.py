@@ -1,0 +1,94 @@
+"""The HTTP service of a phase: routes, status codes, identity and logs, as Pub/Sub and an operator meet them."""
+
+import base64
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import google.pubsub_v1  # noqa: F401 -- what the service imports in a thread of its own warns here, once
+import pytest
+from flask.testing import FlaskClient
+
+from processors.graph import processors_in_order
+from processors.service import create_app
+from shared.settings import load
+from shared.topology import service_of_phase
+from shared.version import code_version
+from shared.warehouse.duckdb import DuckDBWarehouse
+from tests.conftest import rows
+from tests.emulator import free_port
+
+DELIVERED = "SELECT decision, reason FROM nba_orchestration.deliveries"
+
+
+@pytest.fixture
+def client(
+    tiny: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[FlaskClient]:
+    """The service of Phase 3 on the small league; nobody takes what it publishes."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{free_port()}")
+    before = logging.root.handlers[:]
+    app = create_app(3, load({"warehouse": tiny.url}))
+    logging.root.handlers[:] = [*before, caplog.handler]
+    with app.test_client() as opened:
+        yield opened
+    logging.root.handlers[:] = before
+
+
+def pushed(data: bytes) -> dict[str, object]:
+    return {"message": {"data": base64.b64encode(data).decode(), "messageId": "7"}, "subscription": "s"}
+
+
+def test_health_and_ready_say_who_answers(client: FlaskClient) -> None:
+    identity = {
+        "service": service_of_phase(3).name,
+        "phase": 3,
+        "code_version": code_version(),
+        "processors": [one.name for one in processors_in_order() if one.phase == 3],
+    }
+    health, ready = client.get("/health"), client.get("/ready")
+    assert (health.status_code, ready.status_code) == (200, 200)
+    assert health.get_json() | identity == health.get_json()
+    assert ready.get_json() == {"status": "ready", **identity}
+
+
+def test_without_a_warehouse_it_is_alive_and_not_ready(client: FlaskClient, tmp_path: Path) -> None:
+    next(tmp_path.glob("*.duckdb")).unlink()
+    assert client.get("/health").status_code == 200
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.get_json()["status"]) == (503, "not ready")
+    assert "there is no warehouse" in ready.get_json()["reason"]
+
+
+@pytest.mark.parametrize("route", ["/", "/predict", "/process"])
+def test_there_is_nothing_else_to_get(client: FlaskClient, route: str) -> None:
+    assert client.get(route).status_code in {404, 405}
+
+
+def test_a_body_of_more_than_a_message_can_be_is_refused_by_its_code_and_read_no_further(
+    client: FlaskClient, tiny: DuckDBWarehouse
+) -> None:
+    said = client.post("/process", data=b"x" * (17 * 1024**2))
+    assert (said.status_code, said.get_json()["status"], said.get_json()["code"]) == (400, "rejected", "no_json")
+    assert [decision for decision, _ in rows(tiny, DELIVERED)] == ["rejected"]
+
+
+def test_the_largest_message_that_pubsub_takes_is_read(client: FlaskClient, tiny: DuckDBWarehouse) -> None:
+    event = {"source_table": "nobody_reads_it", "game_date": "2024-11-08", "metadata": {"much": "x" * 10_000_000}}
+    said = client.post("/process", json=pushed(json.dumps(event).encode()))
+    assert (said.status_code, said.get_json()["status"]) == (200, "no_processors")
+    assert len(rows(tiny, DELIVERED)) == 1
+
+
+def test_an_answer_is_logged_with_its_chain_and_an_error_as_one(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = {"source_table": "nobody_reads_it", "game_date": "2024-11-08", "correlation_id": "c-1"}
+    with caplog.at_level(logging.INFO):
+        client.post("/process", json=pushed(json.dumps(event).encode()))
+        client.post("/process", json=pushed(b"no json"))
+    good, bad = (one for one in caplog.records if one.name == "processors.service")
+    assert (good.levelname, bad.levelname) == ("INFO", "ERROR")
+    assert good.fields["correlation_id"] == "c-1"
+    assert (bad.fields["code"], bad.fields["http_status"], bad.fields["message_id"]) == ("bad_json", 400, "7")
