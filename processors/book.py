@@ -129,7 +129,6 @@ def read(session: Session, dates: DateRange) -> Book:
     return book
 
 
-_NEWEST = "PARTITION BY output_table, game_date"
 _RUNS = f"""SELECT
   output_table, game_date, run_id, status, reason_code, reason, trigger_source, UNIX_MICROS(started_at) AS started,
   UNIX_MICROS(finished_at) AS finished, rows_written, rows_expected, input_fingerprint, definition_hash, output_hash,
@@ -137,12 +136,12 @@ _RUNS = f"""SELECT
 FROM {PROCESSOR_RUNS.id}
 WHERE game_date BETWEEN @start_date AND @end_date
 QUALIFY
-  ROW_NUMBER() OVER ({_NEWEST} ORDER BY started_at DESC, run_id DESC) = 1
-  OR ROW_NUMBER() OVER ({_NEWEST}, status = 'RUNNING' ORDER BY started_at DESC, run_id DESC) = 1
-  OR ROW_NUMBER() OVER (
-    {_NEWEST}, status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED') ORDER BY started_at DESC, run_id DESC
+  ROW_NUMBER() OVER (
+    PARTITION BY output_table, game_date, status = 'RUNNING', status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED')
+    ORDER BY started_at DESC, run_id DESC
   ) = 1
 ORDER BY started DESC, run_id DESC"""
+"""The newest run of each table-date that has not ended, that failed, and that wrote."""
 
 _FAILURES = f"""SELECT output_table, game_date, input_fingerprint, definition_hash, COUNT(*) AS failures
 FROM {PROCESSOR_RUNS.id}

@@ -11,21 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from processors import calendar as calendars
-from processors import graph, outbox, planner, runner
+from processors import asking, outbox, runner
 from processors.outbox import Publish
-from processors.planner import Asked, Plan
-from processors.request import Outcome, Trigger, new_id
+from processors.planner import Plan
+from processors.request import Outcome, new_id
 from shared import events
-from shared.clock import DateRange, today, utc_now
+from shared.clock import utc_now
 from shared.errors import NbactlError, WarehouseLocked
-from shared.events import Completion, Delivery, Event, Fallback, Received, Rejected
+from shared.events import Completion, Delivery, Received, Rejected
 from shared.ledger import DELIVERIES, Status
 from shared.version import code_version
-from shared.warehouse.base import Session, Warehouse
-
-_AHEAD = timedelta(days=7)
-"""How far ahead a fallback without a date looks for a slate."""
+from shared.warehouse.base import Warehouse
 
 
 class Decision(StrEnum):
@@ -125,9 +121,9 @@ class Handler:
             answer = Answer(self.phase, Decision.REJECTED, None, rejected.delivery, rejected.code, str(rejected))
             return self._noted(answer, received_at)
         answer = Answer(self.phase, Decision.COMPLETED, received, received.delivery)
-        if said := _unread(received.event, self.phase):
-            decision, reason = said
-            return self._noted(replace(answer, decision=decision, reason=reason), received_at)
+        if said := asking.nothing(received.event, self.phase):
+            decision = Decision.SKIPPED if said.read else Decision.NO_PROCESSORS
+            return self._noted(replace(answer, decision=decision, reason=said.reason), received_at)
         try:
             return self._worked(answer, received, received_at)
         except WarehouseLocked as locked:
@@ -140,7 +136,10 @@ class Handler:
     def _worked(self, answer: Answer, received: Received, received_at: datetime) -> Answer:
         """Run what is owed, and announce what was written; the warehouse is not held while announcing."""
         with self.warehouse.writing(runner.all_tables(), must_exist=True) as session:
-            plan = self._plan(session, received, answer.request_id, received_at)
+            ends = received_at + self.budget
+            plan = asking.planned(
+                session, received, self.phase, received_at, deadline=ends, request_id=answer.request_id
+            )
             outcomes = runner.run(session, plan.survey, plan.request, _silent)
             answer = _judged(answer, plan, outcomes)
             waiting = outbox.owed(session, answer.request_id)
@@ -157,63 +156,11 @@ class Handler:
             session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
         return answer
 
-    def _plan(self, session: Session, received: Received, request_id: str, now: datetime) -> Plan:
-        event, ends = received.event, now + self.budget
-        by_clock = isinstance(event, Fallback)
-        day = event.game_date or _by_the_clock(session, self.phase, now)
-        slate = None if isinstance(event, Fallback) else event.analysis_date
-        asked = Asked(
-            DateRange(day, max(day, slate or day)),
-            trigger=_trigger("fallback" if by_clock else "pubsub", received),
-            allow_incomplete=by_clock,
-            announce=True,
-            deadline=ends,
-            retry_failed=by_clock,
-            request_id=request_id,
-        )
-        if isinstance(event, Fallback):
-            return planner.fallback(session, asked, self.phase)
-        return planner.after_event(session, asked, self.phase, event.table, slate)
-
     def _noted(self, answer: Answer, received_at: datetime) -> Answer:
         """Write down an answer that needed no work; that it cannot be written down changes nothing about it."""
         with suppress(NbactlError), self.warehouse.writing(runner.all_tables(), must_exist=True) as session:
             session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
         return answer
-
-
-def _unread(event: Event, phase: int) -> tuple[Decision, str] | None:
-    """Why a message asks for nothing."""
-    if isinstance(event, Fallback):
-        return None
-    if not event.success:
-        return Decision.SKIPPED, event.error_message or "its publisher says that it failed"
-    if not any(one.table == event.table and one.processor.phase == phase for one in graph.triggers()):
-        return Decision.NO_PROCESSORS, f"no processor of phase {phase} reads {event.table}"
-    return None
-
-
-def _by_the_clock(session: Session, phase: int, now: datetime) -> date:
-    """The date that a fallback without one means: last night's games, or the next slate of the days to come."""
-    if phase == 3:  # noqa: PLR2004 -- results
-        return today(now) - timedelta(days=1)
-    return calendars.read(session, DateRange(today(now), today(now) + _AHEAD)).next_slate(
-        today(now) - timedelta(days=1)
-    ) or today(now)
-
-
-def _trigger(source: str, received: Received) -> Trigger:
-    event, delivery = received.event, received.delivery
-    return Trigger(
-        source,
-        received.correlation_id,
-        table=event.table if isinstance(event, Completion) else None,
-        game_date=event.game_date,
-        subscription=delivery.subscription,
-        message_id=delivery.message_id,
-        delivery_attempt=delivery.attempt,
-        parent_run_id=event.execution_id if isinstance(event, Completion) else None,
-    )
 
 
 _CALLED_FOR = {

@@ -15,7 +15,7 @@ from time import perf_counter
 from processors import gates, graph, records, statements
 from processors.book import Key
 from processors.calendar import spans
-from processors.declaration import Dated, Processor
+from processors.declaration import Processor
 from processors.inputs import definition
 from processors.judging import judge
 from processors.records import Attempt, Record
@@ -83,7 +83,7 @@ class _Runner:
 
     def _answer(self, processor: Processor, day: date, needs: list[str]) -> Outcome | None:
         """What to say without computing; None where a run is owed."""
-        if code := self._nothing_expected(processor, day):
+        if code := self.survey.nothing_expected(processor, day):
             return Outcome(processor, day, Status.SKIPPED_EXPECTED, reason_code=code, reason=_NOTHING[code])
         if needs and not self.request.allow_incomplete:
             reason = f"waits for {', '.join(needs)}"
@@ -123,12 +123,6 @@ class _Runner:
         return Outcome(
             processor, day, last.status, reason_code=last.reason_code, reason=last.reason, run_id=last.run_id
         )
-
-    def _nothing_expected(self, processor: Processor, day: date) -> str | None:
-        games = self.survey.calendar.day(day)
-        if games is None:
-            return "no_slate" if processor.dated is Dated.SLATE else "no_counted_games"
-        return "games_not_final" if processor.dated is Dated.RESULTS and not games.final else None
 
     def _compute(self, processor: Processor, dates: list[date], lacking: Mapping[date, list[str]]) -> list[Outcome]:
         attempt = Attempt(processor, self.request, dates, lacking)

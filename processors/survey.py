@@ -99,6 +99,13 @@ class Survey:
         state, why = self._state(processor, day, last, made)
         return Standing(processor, day, state, why, last, made)
 
+    def nothing_expected(self, processor: Processor, day: date) -> str | None:
+        """A code that says why a table should hold nothing for a date; None where it should, or may come to."""
+        games = self.calendar.day(day)
+        if games is None:
+            return "no_slate" if processor.dated is Dated.SLATE else "no_counted_games"
+        return "games_not_final" if processor.dated is Dated.RESULTS and not games.final else None
+
     def outdated(self, processor: Processor, day: date) -> str | None:
         """Why a run now would make other rows than those stored; None where it would not."""
         key, changes = (processor.output.name, day), self.book.changes.total()

@@ -1,14 +1,22 @@
-"""What became of a chain of events: its deliveries and its runs, by correlation id."""
+"""What became of messages: the answers that services gave, the runs of a chain, and what operators did about them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from processors.request import new_id
+from shared.clock import utc_now
 from shared.ledger import DELIVERIES, PROCESSOR_RUNS
+from shared.version import code_version
 from shared.warehouse.base import Result, Session
 
 
 def deliveries(session: Session, correlation_id: str) -> Result:
     """Every request that was answered for a chain, in order."""
-    text = f"""SELECT request_id, received_at, phase, table_name, game_date, http_status, decision, reason
+    text = f"""SELECT
+  request_id, received_at, phase, subscription, message_id, publish_time, delivery_attempt, table_name, game_date,
+  http_status, decision, reason
 FROM {DELIVERIES.id}
 WHERE correlation_id = @correlation_id
 ORDER BY received_at, request_id"""
@@ -18,9 +26,79 @@ ORDER BY received_at, request_id"""
 def runs(session: Session, correlation_id: str) -> Result:
     """Every run of a chain, in order."""
     text = f"""SELECT
-  run_id, request_id, started_at, phase, processor_name, output_table, game_date, status, rows_written, rows_expected,
-  reason, published_message_id
+  run_id, request_id, started_at, finished_at, phase, processor_name, output_table, game_date, status, rows_written,
+  rows_expected, reason, steps, published_topic, published_message_id, published_at, publish_error
 FROM {PROCESSOR_RUNS.id}
 WHERE correlation_id = @correlation_id
 ORDER BY started_at, processor_name, game_date"""
     return session.query(text, {"correlation_id": correlation_id})
+
+
+def chains(session: Session, day: date) -> list[str]:
+    """The chains of events about a date, the newest last."""
+    text = f"""SELECT correlation_id
+FROM (
+  SELECT correlation_id, received_at AS at FROM {DELIVERIES.id} WHERE game_date = @day
+  UNION ALL
+  SELECT correlation_id, started_at FROM {PROCESSOR_RUNS.id} WHERE game_date = @day OR source_game_date = @day
+)
+WHERE correlation_id IS NOT NULL
+GROUP BY correlation_id
+ORDER BY MIN(at), correlation_id"""
+    return [name for (name,) in session.query(text, {"day": day}).rows]
+
+
+def refusals(session: Session, digests: Iterable[str]) -> Result:
+    """The newest answer that was no acknowledgement, for each message that had one.
+
+    Pub/Sub gives a dead letter a new id, so a message is known by its subscription, its publish time and the SHA-256
+    of its data. `processor_name` and `reason_code` are of the first processor that failed, NULL where none did.
+
+    Args:
+        session: on the warehouse.
+        digests: SHA-256 of the data, hex.
+    """
+    text = f"""WITH newest AS (
+  SELECT
+    request_id, subscription, UNIX_MICROS(publish_time) AS published, payload_sha256, correlation_id, decision, reason
+  FROM {DELIVERIES.id}
+  WHERE http_status >= 400 AND payload_sha256 IN (SELECT one FROM UNNEST(@digests) AS one)
+  QUALIFY
+    ROW_NUMBER() OVER (
+      PARTITION BY subscription, publish_time, payload_sha256 ORDER BY received_at DESC, request_id DESC
+    ) = 1
+),
+failed AS (
+  SELECT d.request_id, r.processor_name, r.reason_code
+  FROM {DELIVERIES.id} AS d
+  CROSS JOIN UNNEST(d.run_ids) AS id
+  INNER JOIN {PROCESSOR_RUNS.id} AS r ON r.run_id = id
+  WHERE d.request_id IN (SELECT request_id FROM newest) AND r.status IN ('FAILED_TRANSIENT', 'FAILED_PERMANENT')
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY d.request_id ORDER BY r.started_at, r.run_id) = 1
+)
+SELECT n.*, f.processor_name, f.reason_code
+FROM newest AS n
+LEFT JOIN failed AS f ON f.request_id = n.request_id"""
+    return session.query(text, {"digests": list(digests)})
+
+
+def note(session: Session, command: str, actor: str, decision: str, reason: str) -> None:
+    """Write down what an operator did to messages, beside the answers of the services."""
+    now: datetime = utc_now()
+    session.insert(
+        DELIVERIES,
+        [
+            {
+                "request_id": new_id(),
+                "received_date": now.date(),
+                "received_at": now,
+                "route": command,
+                "http_status": 200,
+                "decision": decision,
+                "reason": reason,
+                "run_ids": [],
+                "actor": actor,
+                "code_version": code_version(),
+            }
+        ],
+    )

@@ -149,7 +149,10 @@ DELIVERIES = Table(
         nullable("game_date", DATE, "in the message"),
         required("http_status", INT64),
         required(
-            "decision", STRING, "completed, degraded, skipped, no_processors, not_ready, retry, failed or rejected"
+            "decision",
+            STRING,
+            "of a service: completed, degraded, skipped, no_processors, not_ready, retry, failed or rejected; of an"
+            " operator: replayed or drained",
         ),
         nullable("reason", STRING, "one sentence"),
         nullable("run_ids", STRINGS),

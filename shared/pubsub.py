@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from shared import errors
+from shared.events import Message
 
 if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient, ReceivedMessage, SubscriberClient
@@ -128,17 +129,21 @@ class PubSub:
         return f"projects/{self.project}/subscriptions/{name}"
 
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
-        """Publish one message and return its id: at most three tries, and ten seconds in all.
+        """Publish one message and return its id; as `publish_all` otherwise."""
+        return self.publish_all(topic, [Message(data, attributes)])[0]
+
+    def publish_all(self, topic: str, messages: Sequence[Message]) -> list[str]:
+        """Publish messages in one call and return their ids: at most three tries, and ten seconds in all.
 
         Raises:
             AccessDenied: not signed in, or not allowed to publish.
             NotFound: there is no such topic.
-            TimedOut: no answer in time; the message may have been published all the same.
+            TimedOut: no answer in time; the messages may have been published all the same.
         """
         ends = time.monotonic() + PUBLISH_SECONDS
         for left in range(TRIES, 0, -1):
             try:
-                return self._publish_once(topic, data, attributes, seconds=(ends - time.monotonic()) / left)
+                return self._publish_once(topic, messages, seconds=(ends - time.monotonic()) / left)
             except errors.NbactlError as error:
                 wait = _BACK_OFF_SECONDS * 2 ** (TRIES - left)
                 if not error.transient or left == 1 or time.monotonic() + wait > ends:
@@ -146,13 +151,13 @@ class PubSub:
                 time.sleep(wait)
         raise AssertionError
 
-    def _publish_once(self, topic: str, data: bytes, attributes: Mapping[str, str], *, seconds: float) -> str:
-        message = {"data": data, "attributes": dict(attributes)}
+    def _publish_once(self, topic: str, messages: Sequence[Message], *, seconds: float) -> list[str]:
+        given = [{"data": one.data, "attributes": dict(one.attributes)} for one in messages]
         with answered(f"publish to {topic}", self.server):
             answer = self.publisher.publish(
-                request={"topic": self.topic_path(topic), "messages": [message]}, timeout=seconds, retry=None
+                request={"topic": self.topic_path(topic), "messages": given}, timeout=seconds, retry=None
             )
-        return answer.message_ids[0]
+        return list(answer.message_ids)
 
     def pull(self, subscription: str, limit: int = 100, *, wait: float = 0) -> tuple[Pulled, ...]:
         """Pull at most `limit` messages, as soon as there are any; none means that for `wait` seconds there were none.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from nbactl.commands import confirming
 from nbactl.params import dry_run_option, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
-from nbactl.render.terminal import is_terminal
 from nbactl.session import Session
 from shared import local
 from shared.errors import ChangesPending, UnknownName, UsageError
@@ -87,7 +86,9 @@ def create(session: Session, *, yes: bool, dry_run: bool, given: tuple[str, ...]
         _write_plan(made, output)
         return
     if made.changes and not yes:
-        _ask(made)
+        for step in made.changes if confirming.someone_is_there() else ():
+            messages.note(f"{step}  {step.kind} {step.name}")
+        confirming.ask(f"Change {made.target}?", "create")
     results = apply(made, cloud, lambda what: messages.note(what, quiet=not session.verbose))
     _write_done(made, results, output)
     if error := verdict(made, results):
@@ -140,7 +141,7 @@ def destroy(session: Session, *, names: tuple[str, ...], confirm: str | None, dr
     if dry_run:
         messages.note("nothing was deleted: --dry-run", quiet=session.quiet)
         return
-    _confirm(removal.target.project, confirm)
+    confirming.ask_name("This loses every message in them.", removal.target.project, confirm)
     remove(removal, cloud)
     messages.note("deleted, with the messages that they held", quiet=session.quiet)
 
@@ -231,34 +232,3 @@ def _refuse_drift(made: Plan) -> None:
     if drift:
         named = "\n".join(f"{step.kind} {step.name}: {step}" for step in drift)
         raise ChangesPending(f"{made.target} is not as declared: {made.summary}", why=named, hint="nbactl infra create")
-
-
-def _ask(made: Plan) -> None:
-    """Let the operator decide.
-
-    Raises:
-        UsageError: nobody is there to be asked.
-        Abort: the answer is no.
-    """
-    if not _someone_is_there():
-        raise UsageError("create asks before it changes anything, and there is no terminal", hint="add --yes")
-    for step in made.changes:
-        messages.note(f"{step}  {step.kind} {step.name}")
-    click.confirm(f"Change {made.target}?", abort=True, err=True)
-
-
-def _confirm(project: str, typed: str | None) -> None:
-    """Let the operator say that it is meant.
-
-    Raises:
-        UsageError: another name was typed, or none and nobody is there to be asked.
-    """
-    if typed is None and _someone_is_there():
-        typed = click.prompt("This loses every message in them. Type the name of the project", err=True)
-    if typed != project:
-        said = "nothing was confirmed" if typed is None else f"{typed!r} is not the project's name"
-        raise UsageError(f"{said}; nothing was deleted", hint=f"--confirm {project}")
-
-
-def _someone_is_there() -> bool:
-    return sys.stdin.isatty() and is_terminal(sys.stderr)

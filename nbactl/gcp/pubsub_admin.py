@@ -79,6 +79,32 @@ class PubSubAdmin:
             path = self.pubsub.subscription_path(name)
             self.pubsub.subscriber.delete_subscription(subscription=path, timeout=CALL_SECONDS, retry=None)
 
+    def create_snapshot(self, name: str, subscription: str) -> None:
+        """Remember which messages a subscription has not acknowledged; NbactlError says why not."""
+        request = {
+            "name": self._snapshot(name),
+            "subscription": self.pubsub.subscription_path(subscription),
+        }
+        with self._asking(f"look into {subscription}"):
+            self.pubsub.subscriber.create_snapshot(request=request, timeout=CALL_SECONDS, retry=None)
+
+    def seek(self, subscription: str, snapshot: str) -> None:
+        """Let a subscription have the messages that a snapshot remembers; NbactlError says why not."""
+        request = {
+            "subscription": self.pubsub.subscription_path(subscription),
+            "snapshot": self._snapshot(snapshot),
+        }
+        with self._asking(f"go to snapshot {snapshot}"):
+            self.pubsub.subscriber.seek(request=request, timeout=CALL_SECONDS, retry=None)
+
+    def delete_snapshot(self, name: str) -> None:
+        """Forget a snapshot; one that is gone is fine."""
+        with self._deleting(f"delete snapshot {name}"):
+            self.pubsub.subscriber.delete_snapshot(snapshot=self._snapshot(name), timeout=CALL_SECONDS, retry=None)
+
+    def _snapshot(self, name: str) -> str:
+        return f"projects/{self.pubsub.project}/snapshots/{name}"
+
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
         with answered(what, self.pubsub.server):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from nbactl.ops.words import age
 from processors import explain, gates, graph, inputs, survey
 from processors.calendar import Calendar
 from processors.declaration import Dated
@@ -215,7 +216,7 @@ def grouped(told: Report) -> Iterator[dict[str, object]]:
             "date": str(dates[0]) if len(dates) == 1 else f"{dates[0]}..{dates[-1]} ({len(dates)})",
             "state": str(state),
             "rows": f"{sum(one.rows for one in same)}/{sum(expected) if len(expected) == len(same) else '?'}",
-            "age": _age(told.now - min(finished)) if finished else None,
+            "age": age(told.now - min(finished)) if finished else None,
             "trigger": ", ".join(dict.fromkeys(run.trigger_source for run in made)) or None,
             "why": _why(same),
             "next": _typed(told, command, dates),
@@ -270,14 +271,6 @@ def _short(standing: Standing) -> str:
     needs = why.replace(f" {standing.date}", "").split(", ")
     more = len(needs) - _SHOWN
     return ", ".join(needs[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _age(age: timedelta) -> str:
-    seconds = max(0.0, age.total_seconds())
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"
 
 
 def _said(what: str, dates: Sequence[date]) -> str:

@@ -16,8 +16,8 @@ class Step(Protocol):
 
 
 @contextmanager
-def progress(total: int, *, quiet: bool = False) -> Iterator[Step]:
-    """Show progress towards `total` steps for as long as the block runs.
+def progress(total: int | None, *, quiet: bool = False) -> Iterator[Step]:
+    """Show progress towards `total` steps, if anybody knows how many, for as long as the block runs.
 
     Yields:
         A function to call with a message after each step, or with `advance=0` before it.
@@ -35,14 +35,14 @@ def _silent(message: str, advance: int = 1) -> None:
     """Show nothing: `--quiet` was asked for."""
 
 
-def _lines(total: int) -> Step:
+def _lines(total: int | None) -> Step:
     done = 0
 
     def step(message: str, advance: int = 1) -> None:
         nonlocal done
         done += advance
         if advance:
-            sys.stderr.write(f"[{done}/{total}] {visible(message)}\n")
+            sys.stderr.write(f"[{done if total is None else f'{done}/{total}'}] {visible(message)}\n")
             # A log that comes in blocks says nothing about where the work stands.
             sys.stderr.flush()
 
@@ -50,7 +50,7 @@ def _lines(total: int) -> Step:
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Step]:
+def _bar(total: int | None) -> Iterator[Step]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

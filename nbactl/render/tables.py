@@ -47,6 +47,20 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: str = "table")
     WRITERS[output](rows, columns)
 
 
+def flow(batches: Iterable[Sequence[Row]], columns: Sequence[Column]) -> None:
+    """Write rows to stdout as they come, in columns as wide as the first batch needs; nothing is cut."""
+    widths: list[int] = []
+    for rows in batches:
+        cells = [[_text(row[column.name], column.digits) or NOTHING for column in columns] for row in rows]
+        if cells and not widths:
+            cells.insert(0, [column.title for column in columns])
+            widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for line in cells:
+            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            sys.stdout.write("  ".join(padded).rstrip() + "\n")
+        sys.stdout.flush()
+
+
 def plain(value: object) -> object:
     """Return the value as JSON has it: times in RFC 3339 and UTC, NaN and infinity as null."""
     match value:

@@ -20,6 +20,7 @@ from shared.events.contract import (
     mint_correlation_id,
     payload_digest,
     precompute_complete,
+    push_body,
     raw_data_loaded,
 )
 from shared.events.reading import parse_data, parse_push
@@ -42,5 +43,6 @@ __all__ = [
     "parse_push",
     "payload_digest",
     "precompute_complete",
+    "push_body",
     "raw_data_loaded",
 ]

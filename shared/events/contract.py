@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -107,13 +108,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What Pub/Sub says about one delivery; None where it says nothing. The digest is SHA-256 of the data, in hex."""
+    """What Pub/Sub says about one delivery; None where it says nothing. The digest is SHA-256 of the data, in hex.
+
+    `correlation_id` is that of the attributes, for a body that names none: a message that is sent again keeps it so.
+    """
 
     message_id: str | None = None
     publish_time: datetime | None = None
     subscription: str | None = None
     attempt: int | None = None
     payload_sha256: str | None = None
+    correlation_id: str | None = None
 
 
 NO_DELIVERY = Delivery()
@@ -123,7 +128,8 @@ NO_DELIVERY = Delivery()
 class Received:
     """A message that was understood.
 
-    `correlation_id` is never empty: the event's own, else its execution id, else the message id, else a new one.
+    `correlation_id` is never empty: the event's own, else that of the attributes, its execution id, the message id, or
+    a new one.
     `ignored` names optional fields that were of a wrong type and are taken as absent.
     """
 
@@ -222,6 +228,23 @@ def encode(event: Event) -> Message:
     repeated = {name: value for name, value in body.items() if name in _attribute_names(event) and value is not None}
     attributes = {name: value if isinstance(value, str) else json.dumps(value) for name, value in repeated.items()}
     return Message(json.dumps(body, ensure_ascii=False).encode(), MappingProxyType(attributes))
+
+
+def push_body(message: Message, delivery: Delivery) -> bytes:
+    """The body of the request by which Pub/Sub would push a message."""
+    said = {
+        "messageId": delivery.message_id,
+        "publishTime": delivery.publish_time.isoformat() if delivery.publish_time else None,
+    }
+    pushed = {
+        "message": {
+            "data": base64.b64encode(message.data).decode(),
+            "attributes": dict(message.attributes),
+            **{name: value for name, value in said.items() if value},
+        },
+        "subscription": delivery.subscription,
+    }
+    return json.dumps(pushed | ({"deliveryAttempt": delivery.attempt} if delivery.attempt else {})).encode()
 
 
 def _attribute_names(event: Event) -> set[str]:

@@ -70,7 +70,8 @@ def parse_data(data: bytes, phase: int, delivery: Delivery = NO_DELIVERY) -> Rec
         raise Rejected("not_object")
     fields = _Fields(values)
     event: Event = _fallback(fields, phase) if "trigger_type" in values else _completion(fields, phase)
-    named = event.correlation_id or (event.execution_id if isinstance(event, Completion) else None)
+    named = event.correlation_id or delivery.correlation_id
+    named = named or (event.execution_id if isinstance(event, Completion) else None)
     correlation_id = named or delivery.message_id or mint_correlation_id(event.game_date or clock.today())
     return Received(event, delivery, correlation_id, tuple(fields.ignored))
 
@@ -203,11 +204,13 @@ def _moment(value: object) -> datetime | None:
 
 def _delivery(envelope: dict[str, object], message: dict[str, object]) -> Delivery:
     # a push carries both spellings, other clients one of them
+    attributes = message.get("attributes")
     return Delivery(
         message_id=_text(message.get("messageId")) or _text(message.get("message_id")),
         publish_time=_moment(message.get("publishTime")) or _moment(message.get("publish_time")),
         subscription=_text(envelope.get("subscription")),
         attempt=_count(envelope.get("deliveryAttempt")),
+        correlation_id=_text(attributes.get("correlation_id")) if isinstance(attributes, dict) else None,
     )
 
 
