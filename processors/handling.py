@@ -178,9 +178,15 @@ def _judged(answer: Answer, plan: Plan, outcomes: Sequence[Outcome]) -> Answer:
     for decision, statuses in _CALLED_FOR.items():
         found = next((one for one in outcomes if one.status in statuses), None)
         if found:
-            return replace(answer, decision=decision, reason=found.reason, outcomes=tuple(outcomes))
+            reason = _done(outcomes) if decision is Decision.COMPLETED else found.reason
+            return replace(answer, decision=decision, reason=reason, outcomes=tuple(outcomes))
     reason = f"there is no slate to compute for {plan.asked}"
     return replace(answer, decision=Decision.SKIPPED, reason=reason)
+
+
+def _done(outcomes: Sequence[Outcome]) -> str | None:
+    """What there is to say of a request that went well."""
+    return None if any(one.status.wrote for one in outcomes) else "nothing is owed"
 
 
 def _delivered(answer: Answer, received_at: datetime, actor: str) -> dict[str, object]:

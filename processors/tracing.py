@@ -35,16 +35,12 @@ ORDER BY started_at, processor_name, game_date"""
 
 
 def chains(session: Session, day: date) -> list[str]:
-    """The chains of events about a date, the newest last."""
+    """The chains of events that brought a message about a date, in the order in which they began."""
     text = f"""SELECT correlation_id
-FROM (
-  SELECT correlation_id, received_at AS at FROM {DELIVERIES.id} WHERE game_date = @day
-  UNION ALL
-  SELECT correlation_id, started_at FROM {PROCESSOR_RUNS.id} WHERE game_date = @day OR source_game_date = @day
-)
-WHERE correlation_id IS NOT NULL
+FROM {DELIVERIES.id}
+WHERE game_date = @day AND correlation_id IS NOT NULL
 GROUP BY correlation_id
-ORDER BY MIN(at), correlation_id"""
+ORDER BY MIN(received_at), correlation_id"""
     return [name for (name,) in session.query(text, {"day": day}).rows]
 
 
