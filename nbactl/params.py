@@ -27,6 +27,48 @@ class EasternDate(click.ParamType[date]):
         return value if isinstance(value, date) else parse_date(str(value))
 
 
+class Share(click.ParamType[float]):
+    """A share of the whole: `20%`, or 0.2."""
+
+    name = "share"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read the text; a default may already be a number."""
+        text = str(value)
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = -1
+        if not 0 <= share <= 1:
+            self.fail(f"{text!r} is no share, such as 20% or 0.2", param, ctx)
+        return share
+
+
+class Seconds(click.ParamType[float]):
+    """A span: `5s`, `2m`, or a number of seconds."""
+
+    name = "span"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read the text; a default may already be a number."""
+        text = str(value)
+        units = {"s": 1, "m": 60, "h": 3600}
+        number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+        if not number.replace(".", "", 1).isdecimal():
+            self.fail(f"{text!r} is no span, such as 5s or 2m", param, ctx)
+        return float(number) * unit
+
+
 output_option = click.option(
     "-o",
     "--output",

@@ -44,6 +44,15 @@ ORDER BY MIN(received_at), correlation_id"""
     return [name for (name,) in session.query(text, {"day": day}).rows]
 
 
+def chain_of(session: Session, table: str, day: date) -> str | None:
+    """The chain to which the newest run of a table-date belongs; None where it was never computed."""
+    text = f"""SELECT correlation_id
+FROM {PROCESSOR_RUNS.id}
+WHERE output_table = @table AND game_date = @day
+QUALIFY ROW_NUMBER() OVER (ORDER BY started_at DESC, run_id DESC) = 1"""
+    return next((name for (name,) in session.query(text, {"table": table, "day": day}).rows), None)
+
+
 def refusals(session: Session, digests: Iterable[str]) -> Result:
     """The newest answer that was no acknowledgement, for each message that had one.
 

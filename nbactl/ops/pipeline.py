@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from nbactl.gcp import emulator
 from nbactl.gcp.cloud import Target, connect
@@ -28,13 +31,14 @@ Said = Callable[[str, str], None]
 """Told what has been started, and where."""
 
 
-def up(settings: Settings, directory: Path, said: Said) -> Local:
+def up(settings: Settings, directory: Path, said: Said, pushed: Mapping[str, str] = MappingProxyType({})) -> Local:
     """Start everything that is not there, and say where it is.
 
     Args:
         settings: project and warehouse; an emulator that they name is used, and is not ended by `down`.
         directory: that the pipeline belongs to; its logs are in `.nbactl/logs`.
         said: told of each part as it is ready.
+        pushed: by service, the URL to push to in place of its own.
 
     Raises:
         PreconditionFailed: it runs already.
@@ -51,7 +55,7 @@ def up(settings: Settings, directory: Path, said: Said) -> Local:
         address = settings.emulator or _start_emulator(folder, started)
         said("emulator", address)
         urls, logs = _start_services(settings, address, folder, started)
-        _create_topology(settings, address, urls, said)
+        _create_topology(settings, address, {**urls, **pushed}, said)
         processes = {name: process.pid for name, process in started.items()}
         running = Local(settings.project, settings.warehouse, address, urls, processes, logs)
         running.write(directory)
@@ -59,6 +63,37 @@ def up(settings: Settings, directory: Path, said: Said) -> Local:
         _end({name: process.pid for name, process in started.items()})
         raise
     return running
+
+
+@contextmanager
+def running(settings: Settings, directory: Path, pushed: Mapping[str, str]) -> Iterator[Local]:
+    """A pipeline for as long as the block lasts; see `up`."""
+    started = up(settings, directory, lambda _what, _where: None, pushed)
+    try:
+        yield started
+    finally:
+        down(directory)
+
+
+def kill_and_restart(settings: Settings, directory: Path, service: str) -> None:
+    """Kill a service as a machine does that is switched off, and start it again where it was.
+
+    Raises:
+        PreconditionFailed: nothing runs here.
+        TimedOut: it does not start.
+    """
+    known = local.read(directory)
+    if known is None:
+        raise PreconditionFailed("nothing runs here")
+    with suppress(ProcessLookupError):
+        os.killpg(known.processes[service], signal.SIGKILL)
+    _reap(known.processes[service])
+    url, log = known.services[service], Path(known.logs[service])
+    one = next(each for each in SERVICES if each.name == service)
+    environment = _environment(settings, known.emulator, int(url.rpartition(":")[2]))
+    process = _start(_gunicorn(one), log, environment)
+    replace(known, processes={**known.processes, service: process.pid}).write(directory)
+    emulator.wait_for(f"{url}/health", process, log, within=30)
 
 
 def down(directory: Path) -> list[str]:

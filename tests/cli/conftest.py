@@ -76,7 +76,7 @@ def nbactl() -> Run:
             capture_output=True,
             text=True,
             env={**os.environ, **env},
-            timeout=60,
+            timeout=180,
         )
 
     return run
