@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
 
 from processors.request import new_id
@@ -53,7 +52,7 @@ QUALIFY ROW_NUMBER() OVER (ORDER BY started_at DESC, run_id DESC) = 1"""
     return next((name for (name,) in session.query(text, {"table": table, "day": day}).rows), None)
 
 
-def refusals(session: Session, digests: Iterable[str]) -> Result:
+def refusals(session: Session, since: datetime) -> Result:
     """The newest answer that was no acknowledgement, for each message that had one.
 
     Pub/Sub gives a dead letter a new id, so a message is known by its subscription, its publish time and the SHA-256
@@ -61,13 +60,13 @@ def refusals(session: Session, digests: Iterable[str]) -> Result:
 
     Args:
         session: on the warehouse.
-        digests: SHA-256 of the data, hex.
+        since: only answers given from then on, UTC.
     """
     text = f"""WITH newest AS (
   SELECT
     request_id, subscription, UNIX_MICROS(publish_time) AS published, payload_sha256, correlation_id, decision, reason
   FROM {DELIVERIES.id}
-  WHERE http_status >= 400 AND payload_sha256 IN (SELECT one FROM UNNEST(@digests) AS one)
+  WHERE http_status >= 400 AND received_at >= @since AND received_date >= DATE_SUB(DATE(@since), INTERVAL 1 DAY)
   QUALIFY
     ROW_NUMBER() OVER (
       PARTITION BY subscription, publish_time, payload_sha256 ORDER BY received_at DESC, request_id DESC
@@ -84,7 +83,7 @@ failed AS (
 SELECT n.*, f.processor_name, f.reason_code
 FROM newest AS n
 LEFT JOIN failed AS f ON f.request_id = n.request_id"""
-    return session.query(text, {"digests": list(digests)})
+    return session.query(text, {"since": since})
 
 
 def note(session: Session, command: str, actor: str, decision: str, reason: str) -> None:

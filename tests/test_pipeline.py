@@ -21,7 +21,7 @@ from shared.clock import utc_now
 from shared.ledger import PROCESSOR_RUNS
 from shared.pubsub import PubSub
 from shared.tables.raw import PLAYER_BOX
-from shared.topology import Profile, completion_topic, dead_letter_topic, declared, pull_subscription
+from shared.topology import Profile, completion_topic, declared
 from shared.warehouse.duckdb import DuckDBWarehouse
 from tests.builders import FINAL_DATES, SLATE
 from tests.conftest import alter, analytics, at, differing, one_day, rows
@@ -53,20 +53,13 @@ class Place:
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
-    def dead_letters(self) -> list[tuple[str, bytes]]:
-        """What the dead letter subscriptions hold."""
-        kept = [pull_subscription(dead_letter_topic(name)) for name in (completion_topic(2), completion_topic(3))]
-        return [(name, one.data) for name in kept for one in self.pubsub.pull(name)]
-
-    def letters(self, count: int) -> list[tuple[str, bytes]]:
+    def letters(self, count: int) -> list[dict[str, Any]]:
         """As many dead letters, once they are there."""
-        found: list[tuple[str, bytes]] = []
         ends = time.monotonic() + 60
-        while len(found) < count and time.monotonic() < ends:
-            found += self.dead_letters()
+        while len(found := json.loads(self.nbactl("dlq", "inspect", "-o", "json", "-q"))) != count:
+            assert time.monotonic() < ends, found
             time.sleep(0.5)
-        assert len(found) == count
-        return found
+        return list(found)
 
     def wait_for(self, question: str, answer: list[tuple[Any, ...]]) -> None:
         """Ask the warehouse until it answers so."""
@@ -103,27 +96,45 @@ def test_a_raw_event_ends_in_the_feature_store_and_commands_show_it(place: Place
     assert "ml_feature_store              2024-11-08  DONE" in place.nbactl("status", "--date", str(LAST))
     assert place.nbactl("runs", "--processor", "MLFS", "--date", str(SLATE), "-o", "csv").count("\n") >= 2
     assert differing(at(tiny_done_file), place.warehouse, OUTPUTS) == {}
-    assert place.dead_letters() == []
+    assert place.letters(0) == []
     # all of it again: every message once more, and nothing to do
     place.nbactl("publish-test", "--date", str(LAST), "--wait")
     assert "nothing is left over" in place.nbactl("reconcile")
 
 
-def test_what_cannot_succeed_is_dead_lettered_after_five_attempts_and_holds_nothing_up(place: Place) -> None:
-    poison = b"no json at all"
-    place.pubsub.publish(completion_topic(2), poison, {})
-    change = f"points = points + 1 WHERE game_date = DATE '{LAST}' AND minutes IS NOT NULL"
-    alter(place.warehouse, f"UPDATE {PLAYER_BOX.id} SET {change}")
+def test_what_cannot_succeed_dies_after_five_attempts_holds_nothing_up_and_once_mended_is_replayed(
+    place: Place, tiny_done_file: Path
+) -> None:
+    poison = "no json at all"
+    place.pubsub.publish(completion_topic(2), poison.encode(), {})
+    change = f"WHERE game_date = DATE '{LAST}' AND minutes IS NOT NULL"
+    alter(place.warehouse, f"UPDATE {PLAYER_BOX.id} SET points = points + 1 {change}")
     (failing,) = json.loads(place.nbactl("publish-test", "--date", str(LAST), "-o", "json", "-q"))
     place.nbactl("publish-test", "--date", str(FINAL_DATES[1]), "--wait")
     letters = place.letters(2)
-    assert {name for name, _ in letters} == {pull_subscription(dead_letter_topic(completion_topic(2)))}
-    assert {data == poison or json.loads(data)["correlation_id"] == failing["correlation_id"] for _, data in letters}
+    assert {one["subscription"] for one in letters} == {"nba-phase3-analytics-sub"}
+    assert [one["attempts"] for one in letters] == [5, 5]
+    assert {(one["reason"], one["processor"], one["correlation_id"]) for one in letters} == {
+        ("bad_json", None, None),
+        ("points_add_up", "PlayerGameSummaryProcessor", failing["correlation_id"]),
+    }
     answered = """SELECT decision, http_status, COUNT(*) FROM nba_orchestration.deliveries
 WHERE http_status >= 400 GROUP BY 1, 2 ORDER BY 1"""
     assert rows(place.warehouse, answered) == [("failed", 500, 5), ("rejected", 400, 5)]
     computed = f"SELECT status, COUNT(*) FROM {PROCESSOR_RUNS.id} WHERE game_date = DATE '{LAST}' AND processor_name"
     assert rows(place.warehouse, f"{computed} LIKE 'PlayerGame%' GROUP BY 1") == [("FAILED_PERMANENT", 1)]
+
+    alter(place.warehouse, f"UPDATE {PLAYER_BOX.id} SET points = points - 1 {change}")
+    said = place.nbactl("dlq", "replay", "--rehearse", "--yes", "--reason", "the box is mended")
+    assert "1 of 2 would now succeed; 1 would fail again" in said
+    assert "pulled 2 = replayed 1 + kept 1 + drained 0" in said
+    features = f"SELECT COUNT(*) FROM nba_predictions.ml_feature_store WHERE game_date = DATE '{SLATE}'"
+    place.wait_for(features, rows(at(tiny_done_file), features))
+    assert failing["correlation_id"] in place.nbactl("trace", "--date", str(LAST))
+    assert [one["data"] for one in place.letters(1)] == [poison]
+    place.nbactl("dlq", "drain", "--confirm", place.pubsub.project)
+    assert place.letters(0) == []
+    assert differing(at(tiny_done_file), place.warehouse, OUTPUTS) == {}
 
 
 def test_ten_deliveries_at_once_compute_once(place: Place) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
@@ -25,7 +26,7 @@ from shared.clock import utc_now
 from shared.errors import NbactlError, NotFound, PartlyFailed, UsageError
 
 if TYPE_CHECKING:
-    from nbactl.ops.letters import Box, Letter
+    from nbactl.ops.letters import Box, Letter, Reasons
     from nbactl.ops.taking import Tally
     from shared.pubsub import PubSub
     from shared.warehouse.base import Warehouse
@@ -103,12 +104,19 @@ class Desk:
         """The letters that are meant, in batches as they are read."""
         from nbactl.ops.inspecting import inspect
 
-        for batch in inspect(self.pubsub, self.boxes, self.warehouse):
-            yield self.meant(batch)
+        for batch in inspect(self.pubsub, self.boxes, self.reasons):
+            yield list(reading.chosen(batch, self.where))
 
     def meant(self, letters: Sequence[Letter]) -> list[Letter]:
-        """Of some letters, those that are meant."""
-        return list(reading.chosen(letters, self.where))
+        """Of letters as they were pulled, those that are meant, with their reasons."""
+        return list(reading.chosen(self.reasons.explain(letters), self.where))
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """What the ledger says of letters."""
+        from nbactl.ops.inspecting import reasons
+
+        return reasons(self.warehouse, utc_now())
 
     def everything(self) -> list[Letter]:
         """All letters that are meant."""
@@ -210,7 +218,7 @@ def replay(  # noqa: PLR0913 -- one parameter per option
     rehearsed = _rehearsed(desk, output) if rehearse else None
 
     def choose(batch: Sequence[Letter]) -> Sequence[Letter]:
-        found = desk.meant(inspecting.reasoned(batch, desk.warehouse))
+        found = desk.meant(batch)
         if only_needed:
             found = inspecting.needed(found, desk.warehouse, utc_now())
         return found if rehearsed is None else [one for one in found if one.key in rehearsed]
@@ -299,14 +307,11 @@ def drain(  # noqa: PLR0913 -- one parameter per option
     confirming.ask_name(f"This takes dead letters of {desk.target} away.", desk.pubsub.project, confirm)
     file = file or Path(f"dead-letters-{utc_now():%Y%m%dT%H%M%SZ}.jsonl")
 
-    def choose(batch: Sequence[Letter]) -> Sequence[Letter]:
-        return desk.meant(inspecting.reasoned(batch, desk.warehouse))
-
     with _open(file) as to, progress(None, quiet=session.quiet) as step:
         tally = taking.drain(
             desk.pubsub,
             desk.boxes,
-            choose,
+            desk.meant,
             write=lambda batch: _write(to, batch),
             watch=lambda count: step("drained", count),
         )

@@ -6,13 +6,13 @@ import base64
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from nbactl.gcp.peeking import peeking
 from nbactl.ops.infra import side_by_side
-from nbactl.ops.letters import UNANSWERED, Box, Letter, explained, opened
+from nbactl.ops.letters import UNANSWERED, Box, Letter, Reasons, opened
 from nbactl.ops.words import age
 from shared import events
 from shared.errors import NotFound
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 _SHOWN = ("reason", "table", "date", "processor")
 _BEGINNING = 40
+_KEPT = timedelta(days=31)
+"""Longer than a message can live, and its letter after it."""
 _MIXED = "several"
 """What stands for a field that the letters of a group do not agree on."""
 
 
-def inspect(pubsub: PubSub, boxes: Sequence[Box], warehouse: Warehouse) -> Iterator[list[Letter]]:
+def inspect(pubsub: PubSub, boxes: Sequence[Box], reasons: Reasons) -> Iterator[list[Letter]]:
     """Every letter with its reason, in batches as they are read; nobody else notices.
 
     Raises:
@@ -42,16 +44,16 @@ def inspect(pubsub: PubSub, boxes: Sequence[Box], warehouse: Warehouse) -> Itera
         looks = [peeking(pubsub, box.subscription, box.dead_letters) for box in boxes]
         for box, batches in zip(boxes, side_by_side(stack.enter_context, looks), strict=True):
             for pulled in batches:
-                yield reasoned(opened(box, pulled), warehouse)
+                yield reasons.explain(opened(box, pulled))
 
 
-def reasoned(letters: Sequence[Letter], warehouse: Warehouse) -> list[Letter]:
-    """Letters with what the ledger says of them, if there is one."""
+def reasons(warehouse: Warehouse, now: datetime) -> Reasons:
+    """What the ledger says of messages that nobody took, if there is a ledger."""
     try:
         with warehouse.reading() as session:
-            return explained(session, letters)
+            return Reasons(session, now - _KEPT)
     except NotFound:
-        return explained(None, letters)
+        return Reasons(None, now)
 
 
 def needed(letters: Iterable[Letter], warehouse: Warehouse, now: datetime) -> list[Letter]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -162,7 +162,7 @@ def _opened(box: Box, pulled: Pulled) -> Letter:
         pulled.ack_id,
         Message(pulled.data, own),
         delivery,
-        pulled.publish_time if pulled.publish_time.tzinfo else pulled.publish_time.replace(tzinfo=UTC),
+        pulled.publish_time,
         _read(pulled.data, box.phase, delivery),
     )
 
@@ -174,28 +174,40 @@ def _read(data: bytes, phase: int, delivery: Delivery) -> Received | None:
         return None
 
 
-def explained(session: Session | None, letters: Sequence[Letter]) -> list[Letter]:
-    """Letters with the reason that the services wrote down; without a session nobody can tell."""
+Name = tuple[str, str, int | None]
+"""Digest of the data, subscription and publish time in milliseconds: what Pub/Sub keeps of a message that dies."""
+
+
+class Reasons:
+    """Why messages were not taken, as the services wrote it down; asked for once.
+
+    Args:
+        session: on the warehouse; without one nobody can tell.
+        since: from when on, UTC.
+    """
+
+    def __init__(self, session: Session | None, since: datetime) -> None:
+        self._unknown = Reason(UNANSWERED, _NOBODY if session else "there is no ledger to ask")
+        self._said = _said(session, since) if session else {}
+
+    def explain(self, letters: Iterable[Letter]) -> list[Letter]:
+        """Letters with their reason."""
+        return [replace(one, reason=self._said.get(_name(one), self._unknown)) for one in letters]
+
+
+def _said(session: Session, since: datetime) -> dict[Name, Reason]:
     from processors import tracing
 
-    if session is None:
-        return [replace(one, reason=_unanswered("there is no ledger to ask")) for one in letters]
-    digests = {one.delivery.payload_sha256 or "" for one in letters}
-    said = {
+    return {
         (row["payload_sha256"], _short(row["subscription"]), _millis(row["published"])): _reason(row)
-        for row in tracing.refusals(session, sorted(digests)).records()
+        for row in tracing.refusals(session, since).records()
     }
-    return [replace(one, reason=said.get(_name(one)) or _unanswered(_NOBODY)) for one in letters]
 
 
 _NOBODY = "no service has written an answer: none was reached, or none could write"
 
 
-def _unanswered(text: str) -> Reason:
-    return Reason(UNANSWERED, text)
-
-
-def _name(letter: Letter) -> tuple[str, str, int | None]:
+def _name(letter: Letter) -> Name:
     one = letter.delivery
     return one.payload_sha256 or "", one.subscription or "", _millis(_micros(one.publish_time))
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,8 +103,7 @@ def _event(topic: Topic, pulled: Pulled) -> Seen:
         what = f"{subject} {event.game_date or ''}  {received.correlation_id}"
     except Rejected as rejected:
         what = f"not understood: {rejected}"
-    at = pulled.publish_time if pulled.publish_time.tzinfo else pulled.publish_time.replace(tzinfo=UTC)
-    return Seen(at, "dead letter" if dead else "event", source, what, bad=dead)
+    return Seen(pulled.publish_time, "dead letter" if dead else "event", source, what, bad=dead)
 
 
 def _logged(service: str, line: bytes) -> Iterator[Seen]:

@@ -65,7 +65,7 @@ class Post:
         """Let the service of Phase 3 have written down what it said to a message."""
         said = {
             "request_id": f"r{time.monotonic_ns()}",
-            "received_date": PUBLISHED.date(),
+            "received_date": datetime.now(UTC).date(),
             "received_at": datetime.now(UTC),
             "route": "/process",
             "subscription": self.pubsub.subscription_path(letters.boxes(3)[0].source),

@@ -1,18 +1,20 @@
 """Every statement of the pipeline is GoogleSQL, reads what is declared and gives what is declared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from processors import book, calendar, graph, matchups, runner, statements
+from processors import book, calendar, graph, matchups, nights, runner, statements, tracing
 from processors.declaration import Processor
 from shared import versions
 from shared.clock import DateRange
-from shared.ledger import LEDGER_TABLES, PROCESSOR_RUNS, RAW_VERSIONS
+from shared.errors import PreconditionFailed
+from shared.ledger import DELIVERIES, LEDGER_TABLES, PROCESSOR_RUNS, RAW_VERSIONS
 from shared.tables.model import STAMPS, Table
 from shared.tables.raw import RAW_TABLES, SCHEDULE
-from shared.warehouse.base import Digest, Params, Records, Result
+from shared.warehouse.base import Digest, Params, Records, Result, TableSize
 from tests.googlesql.conftest import PARAMS, with_stage
 from tests.googlesql.oracle import Engine, Oracle, RefusedError
 
@@ -36,6 +38,9 @@ class Session:
 
     def tables(self) -> set[str]:
         return set(graph.tables())
+
+    def sizes(self, _tables: Iterable[Table]) -> list[TableSize]:
+        return []
 
 
 @each_processor
@@ -165,6 +170,22 @@ def test_what_came_to_nothing_is_withdrawn_in_googlesql(oracle: Oracle) -> None:
     runner._Runner(writer, None, None, None)._withdraw(["a", "b"])  # noqa: SLF001 -- its SQL
     assert len(writer.executed) == 1
     assert PROCESSOR_RUNS in LEDGER_TABLES
+
+
+def test_what_became_of_messages_is_asked_for_in_googlesql(oracle: Oracle) -> None:
+    session = Session(oracle)
+    assert list(tracing.deliveries(session, "c-1").rows) == list(tracing.runs(session, "c-1").rows) == []
+    assert (tracing.chains(session, DATES.start), tracing.chain_of(session, "t", DATES.start)) == ([], None)
+    assert list(tracing.refusals(session, datetime(2025, 1, 15, tzinfo=UTC)).rows) == []
+
+
+def test_nights_are_taken_out_in_googlesql(oracle: Oracle) -> None:
+    writer, night = Writer(oracle), nights.Night(DATES.start, DATES.end)
+    assert list(nights.rows(writer, night)) == []
+    with pytest.raises(PreconditionFailed):
+        nights.take_back(writer, [night])
+    changed = len(RAW_TABLES) + len(graph.processors_in_order()) + len((PROCESSOR_RUNS, DELIVERIES))
+    assert len(writer.executed) == changed
 
 
 def test_the_question_for_the_best_matchups_is_accepted(oracle: Oracle) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from nbactl.ops.inspecting import inspect
+from nbactl.ops.inspecting import inspect, reasons
 from nbactl.ops.letters import boxes
 from processors import nights, outbox, reconcile, tracing
-from shared.clock import DateRange
+from shared.clock import DateRange, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +48,7 @@ def dead(pubsub: PubSub, warehouse: Warehouse) -> list[Dead]:
     """Every dead letter there is, with its reason."""
     return [
         Dead(f"{one.table or 'fallback'} {one.date}: {one.reason.text if one.reason else ''}", one.correlation_id)
-        for batch in inspect(pubsub, boxes(), warehouse)
+        for batch in inspect(pubsub, boxes(), reasons(warehouse, utc_now()))
         for one in batch
     ]
 
