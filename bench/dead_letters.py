@@ -8,13 +8,11 @@ reading is Google's client pulling as many messages and doing nothing with them.
 
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from events import Place  # the folder and its commands
+from events import Place, running  # the folder and its commands
 from google.pubsub_v1 import types
 
 from nbactl.ops import inspecting, letters, taking
@@ -33,20 +31,13 @@ RATE = 250.0
 
 def main() -> None:
     """Start the pipeline, fill its dead letters, measure and print a row per figure."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    with tempfile.TemporaryDirectory() as name:
-        place = Place(Path(name))
-        place.nbactl("data", "sample", "-q")
-        place.nbactl("up", "--detach")
-        try:
-            _measure(place, count)
-        finally:
-            place.nbactl("down")
+    with running() as place:
+        _measure(place, int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
 
 
 def _measure(place: Place, count: int) -> None:
-    running = json.loads((place.folder / ".nbactl" / "up.json").read_text())
-    pubsub = PubSub(running["project"], running["emulator"])
+    local = json.loads((place.folder / ".nbactl" / "up.json").read_text())
+    pubsub = PubSub(local["project"], local["emulator"])
     warehouse = connect(f"duckdb:///{place.folder / '.nbactl' / 'warehouse.duckdb'}")
     box = letters.boxes(4)[0]
     subscribed = {"name": pubsub.subscription_path("floor"), "topic": pubsub.topic_path(box.dead_letters)}

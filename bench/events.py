@@ -15,7 +15,8 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -60,17 +61,23 @@ class Place:
         return time.perf_counter() - began
 
 
-def main() -> None:
-    """Start the pipeline, measure and print a row per figure."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+@contextmanager
+def running() -> Iterator[Place]:
+    """A folder with a sample league, in which the pipeline runs for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as name:
         place = Place(Path(name))
         place.nbactl("data", "sample", "-q")
         place.nbactl("up", "--detach")
         try:
-            _measure(place, rounds)
+            yield place
         finally:
             place.nbactl("down")
+
+
+def main() -> None:
+    """Start the pipeline, measure and print a row per figure."""
+    with running() as place:
+        _measure(place, int(sys.argv[1]) if len(sys.argv) > 1 else 5)
 
 
 def _measure(place: Place, rounds: int) -> None:
