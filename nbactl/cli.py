@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "graph": ("nbactl.commands.graph", "Print processors, their inputs and what they set off."),
         "verify": ("nbactl.commands.verify", "Prove that the tables are right."),
         "infra": ("nbactl.commands.infra", "Make topics, subscriptions and roles as declared."),
+        "deploy": ("nbactl.commands.deploy", "Put services live, look at them, and go back."),
         "config": ("nbactl.commands.config", "Show each setting and where its value comes from."),
         "help": ("nbactl.commands.help", "Explain a command, the exit codes or completion."),
     }

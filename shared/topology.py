@@ -11,6 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 
+from shared.errors import UnknownName
+
 ACCOUNT = "nba-pipeline"
 """The service account that the services run as, and that pushes are signed by."""
 
@@ -28,12 +30,28 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A Cloud Run service: the routes it answers pushes on, and how long a request may take."""
+    """A Cloud Run service: the routes it answers pushes on, and what it is given.
+
+    Attributes:
+        timeout: how long a request may take.
+        memory: of an instance, as Cloud Run writes it.
+        instances: at most.
+        concurrency: requests that an instance answers at a time: as many as gunicorn has threads.
+    """
 
     name: str
     phase: int
     routes: tuple[str, ...]
     timeout: timedelta = timedelta(seconds=540)
+    memory: str = "2Gi"
+    cpu: str = "2"
+    instances: int = 10
+    concurrency: int = 8
+
+    @property
+    def alias(self) -> str:
+        """What an operator calls it: `analytics`, `precompute`."""
+        return self.name.removeprefix(f"nba-phase{self.phase}-").partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +220,18 @@ def pull_subscription(dead_letters: str) -> str:
 def service_of_phase(phase: int) -> Service:
     """The service that computes a phase, 3 to 5."""
     return next(service for service in SERVICES if service.phase == phase)
+
+
+def service_called(name: str) -> Service:
+    """The service of a full name, an alias or a phase.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    for service in SERVICES:
+        if name in (service.name, service.alias, str(service.phase)):
+            return service
+    raise UnknownName("service", name, [service.alias for service in SERVICES])
 
 
 @cache
