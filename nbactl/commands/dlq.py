@@ -16,7 +16,7 @@ import click
 
 from nbactl.commands import confirming
 from nbactl.ops import letters as reading
-from nbactl.ops import running
+from nbactl.ops import words
 from nbactl.params import dry_run_option, output_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
@@ -156,7 +156,7 @@ def inspect(session: Session, *, group_by: str | None, output: str, **asked: Unp
             groups.add(batch)
             yield batch
 
-    options = running.options(session.warehouse)
+    options = words.options(session.warehouse)
     if output != "table" and not group_by:
         write((record(one) for batch in counted() for one in batch), RECORDS, output)
     elif group_by:

@@ -6,7 +6,7 @@ from datetime import date
 
 import click
 
-from nbactl.ops import running
+from nbactl.ops import words
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -43,7 +43,7 @@ def command(session: Session, *, table: str, day: date, output: str) -> None:
         messages.note(f"nothing that was computed depends on {changed.name} {day}", quiet=session.quiet)
         return
     dates = [one for each in found for one in each.dates]
-    chosen = running.options(session.warehouse)
+    chosen = words.options(session.warehouse)
     messages.hint(f"nbactl backfill --start {min(dates)} --end {max(dates)}{chosen}", quiet=session.quiet)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from nbactl.commands.announcing import publish_owed
-from nbactl.ops import running
+from nbactl.ops import running, words
 from nbactl.params import dry_run_option, output_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
@@ -44,7 +44,7 @@ def command(session: Session, *, dry_run: bool, output: str) -> None:
     write(_rows(found, outcomes, dry_run=dry_run), COLUMNS, output)
     if not found:
         messages.note("nothing is left over", quiet=session.quiet)
-    chosen = running.options(session.warehouse)
+    chosen = words.options(session.warehouse)
     if stale:
         messages.hint(f"nbactl backfill --start {stale.start} --end {stale.end}{chosen}", quiet=session.quiet)
     if outcomes:

@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 import click
 
 from nbactl.commands.announcing import publish_owed
-from nbactl.ops import running
+from nbactl.ops import running, words
 from nbactl.params import announce_option, dates_option, dry_run_option, output_option, processor_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
@@ -177,7 +177,7 @@ def _run(session: Session, name: str, make_plan: Callable[[Opened, planner.Asked
 
 def _again(session: Session, processors: tuple[str, ...]) -> str:
     """What was typed beside the dates, to type it again."""
-    return "".join(f" --processor {name}" for name in processors) + running.options(session.warehouse)
+    return "".join(f" --processor {name}" for name in processors) + words.options(session.warehouse)
 
 
 def carry_out(  # noqa: PLR0913 -- by name

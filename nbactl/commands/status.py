@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nbactl.ops import running, standing
+from nbactl.ops import standing, words
 from nbactl.params import dates_option, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -58,7 +58,7 @@ def command(session: Session, *, dates: DateRange | None, output: str) -> None:
     """
     try:
         with session.connect().reading() as opened:
-            told = standing.report(opened, dates, utc_now(), running.options(session.warehouse))
+            told = standing.report(opened, dates, utc_now(), words.options(session.warehouse))
     except WarehouseLocked as locked:
         raise Undetermined("cannot tell while the warehouse is locked", why=locked.why, hint=locked.hint) from locked
     messages.note(told.said, quiet=session.quiet)

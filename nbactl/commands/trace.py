@@ -6,7 +6,7 @@ from datetime import date
 
 import click
 
-from nbactl.ops import running
+from nbactl.ops import words
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -54,7 +54,7 @@ def command(session: Session, *, correlation_id: str | None, day: date | None, o
         rows = (row | {"kind": str(row["kind"]).lstrip("! ")} for one in found for row in one.rows())
         write(rows, RECORDS, output)
         return
-    options = running.options(session.warehouse)
+    options = words.options(session.warehouse)
     for one in found:
         messages.note(one.said, quiet=session.quiet)
         write(one.rows(), TABLE)

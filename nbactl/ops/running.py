@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
@@ -125,11 +124,6 @@ def _hint(outcome: Outcome, command: str) -> str:
     if command.startswith("nbactl run-"):
         return f"load what is missing, or {command} --allow-incomplete to run on what is there"
     return f"nbactl status --date {outcome.date} says for each table what to type"
-
-
-def options(warehouse: str | None) -> str:
-    """What to add to a command that is printed, so that it is about the warehouse that was named."""
-    return f" --warehouse {shlex.quote(warehouse)}" if warehouse else ""
 
 
 def _reasons(owed: Mapping[date, str]) -> str:

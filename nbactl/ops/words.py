@@ -1,5 +1,6 @@
-"""Figures in the words of a sentence."""
+"""Figures and options in the words of a sentence."""
 
+import shlex
 from datetime import timedelta
 
 
@@ -10,3 +11,8 @@ def age(span: timedelta) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds)} s"
+
+
+def options(warehouse: str | None) -> str:
+    """What to add to a command that is printed, so that it is about the warehouse that was named."""
+    return f" --warehouse {shlex.quote(warehouse)}" if warehouse else ""
