@@ -19,6 +19,7 @@ from shared.clock import DateRange
 from shared.ledger import Status
 from shared.tables.model import STAMPS, Table
 from shared.tables.raw import RAW_TABLES
+from shared.warehouse.base import Digest
 from shared.warehouse.duckdb import DuckDBWarehouse
 from shared.warehouse.lock import locked
 from tests import builders
@@ -26,6 +27,8 @@ from tests.emulator import emulator, project  # noqa: F401 -- fixtures
 
 PROJECT = Path(__file__).parents[1]
 SEASON_DATES = DateRange(date(2024, 10, 22), date(2025, 4, 13))
+
+ALWAYS = {"start_date": date(1946, 1, 1), "end_date": date(2100, 1, 1)}
 
 Make = Callable[[Path], None]
 
@@ -240,6 +243,28 @@ def differing(one: DuckDBWarehouse, other: DuckDBWarehouse, tables: Iterable[Tab
             (count,) = connection.execute(f"SELECT count(*) FROM ({both})").fetchone() or (0,)
             counts[table.id] = count
     return {name: count for name, count in counts.items() if count}
+
+
+def unequal(one: DuckDBWarehouse, other: DuckDBWarehouse, tables: Iterable[Table]) -> dict[str, int]:
+    """As `differing`, but cells are compared only of computed tables whose digests differ: that is a tenth the work."""
+    outputs = tuple(tables)
+    sides = zip(outputs, _digests(one, outputs), _digests(other, outputs), strict=True)
+    odd = [table for table, ours, theirs in sides if ours != theirs]
+    return differing(one, other, odd) if odd else {}
+
+
+def _digests(warehouse: DuckDBWarehouse, tables: Iterable[Table]) -> list[dict[date, Digest]]:
+    with warehouse.reading() as session:
+        return [session.digests(without_stamps(table), ALWAYS) for table in tables]
+
+
+def without_stamps(table: Table) -> str:
+    """What the ledger's digests are of, in our own words: every row, without who wrote it and when."""
+    stamps = {column.name for column in STAMPS}
+    own = ", ".join(name for name in table.column_names if name not in stamps)
+    return f"""SELECT {table.date_column} AS date, {own}
+FROM {table.id}
+WHERE {table.date_column} BETWEEN @start_date AND @end_date"""
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Make) -> Path:

@@ -5,6 +5,7 @@ happens to it, happens at a border between steps: an audit hook hears of each.
 """
 
 import ctypes
+import io
 import multiprocessing
 import os
 import resource
@@ -14,11 +15,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import import_module
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from nbactl.__main__ import main
 from nbactl.cli import COMMANDS
@@ -32,7 +36,7 @@ from shared.tables.model import Table
 from shared.tables.raw import RAW_TABLES
 from shared.warehouse.base import EMPTY, Digest, Session
 from shared.warehouse.duckdb import DuckDBWarehouse
-from tests.conftest import contents, differing
+from tests.conftest import ALWAYS, without_stamps
 
 OUTPUTS = tuple(one.output for one in processors_in_order())
 _FORKS = multiprocessing.get_context("forkserver")
@@ -131,6 +135,19 @@ def run(warehouse: DuckDBWarehouse, *words: str, fate: Fate = ALIVE) -> Ended:
     return start(warehouse, *words, fate=fate).ended()
 
 
+def typed(warehouse: DuckDBWarehouse, *words: str) -> Ended:
+    """The same in this process, which nothing is to happen to."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", ["nbactl", "--warehouse", warehouse.url, *words]),
+        patch.object(Line, "pubsub", lambda _: PostBox(post_box(warehouse))),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = main()
+    return Ended(code, out.getvalue(), err.getvalue(), Counter())
+
+
 def post_box(warehouse: DuckDBWarehouse) -> Path:
     """What its commands have announced: a line per message."""
     return warehouse.path.with_name("post")
@@ -199,28 +216,47 @@ def _strike(fate: Fate) -> None:
                 time.sleep(0.01)
 
 
-# ---------------------------------------------------------------- what is stored
+# ---------------------------------------------------------------- what is stored, and what is said of it
 
 Stored = Mapping[tuple[str, date], Digest]
 
 
-def stored(warehouse: DuckDBWarehouse) -> Stored:
-    """A digest of every table and date, load and run stamps apart."""
+@dataclass(frozen=True)
+class Seen:
+    """A warehouse, looked at once.
+
+    Attributes:
+        stored: a digest of every table and date, load and run stamps apart.
+        noted: the content of raw tables, as the ledger has it.
+        untrue: everything that the ledger says, and the rows do not; keys that occur twice; stamps of no run.
+        newest: the status of the newest run of every table and date.
+    """
+
+    stored: Stored
+    noted: list[tuple[Any, ...]]
+    untrue: list[str]
+    newest: Mapping[tuple[str, date], str]
+
+
+def seen(warehouse: DuckDBWarehouse) -> Seen:
+    """Look at a warehouse that nobody has open."""
     with warehouse.reading() as session:
-        return {
-            (table.name, day): digest
-            for table in (*RAW_TABLES, *_filled(session))
-            for day, digest in session.digests(_rows(table.id, table.column_names, table.date_column), _ALWAYS).items()
-        }
+        filled = _filled(session)
+        stored = _stored(session, filled)
+        newest = {(name, day): status for name, day, status in session.query(_NEWEST).rows}
+        return Seen(stored, list(session.query(_NOTED).rows), _untrue(session, filled, stored), newest)
 
 
-_ALWAYS = {"start_date": date(1946, 1, 1), "end_date": date(2100, 1, 1)}
-_STAMPS = ("run_id", "code_version", "processed_at")
+def stored(warehouse: DuckDBWarehouse) -> Stored:
+    with warehouse.reading() as session:
+        return _stored(session, _filled(session))
 
 
-def _rows(name: str, columns: tuple[str, ...], date_column: str) -> str:
-    own = ", ".join(column for column in columns if column not in (*_STAMPS, date_column))
-    return f"SELECT {date_column} AS date, {own} FROM {name} WHERE {date_column} BETWEEN @start_date AND @end_date"
+def untrue(warehouse: DuckDBWarehouse) -> list[str]:
+    return seen(warehouse).untrue
+
+
+_NOTED = f"SELECT * EXCEPT (loaded_at) FROM {RAW_VERSIONS.id} ORDER BY table_name, game_date"
 
 
 def _filled(session: Session) -> list[Table]:
@@ -230,21 +266,12 @@ def _filled(session: Session) -> list[Table]:
     return [table for table in OUTPUTS if table.name in names]
 
 
-def unequal(one: DuckDBWarehouse, other: DuckDBWarehouse, after: Stored | None = None) -> dict[str, int]:
-    """Rows that stand in one warehouse and not in the other, the noted content of raw tables included.
-
-    Args:
-        one: that is in question.
-        other: that is right.
-        after: what the other holds, where that is known: cells are compared only where digests differ.
-    """
-    same = after is not None and stored(one) == after
-    counts = {} if same else differing(one, other, (*RAW_TABLES, *OUTPUTS))
-    noted = [contents(each, RAW_VERSIONS, without=("loaded_at",)) for each in (one, other)]
-    return counts | ({} if noted[0] == noted[1] else {RAW_VERSIONS.id: 1})
-
-
-# ---------------------------------------------------------------- what is said of it
+def _stored(session: Session, filled: list[Table]) -> Stored:
+    return {
+        (table.name, day): digest
+        for table in (*RAW_TABLES, *filled)
+        for day, digest in session.digests(without_stamps(table), ALWAYS).items()
+    }
 
 
 @dataclass
@@ -258,39 +285,28 @@ class Findings:
             self.said.append(what)
 
 
-def untrue(warehouse: DuckDBWarehouse, *, raw: bool = True) -> list[str]:
-    """Everything that the ledger says, and the rows do not; keys that occur twice; stamps of no run.
-
-    Args:
-        warehouse: that nobody has open.
-        raw: whether content of raw tables must be as noted.
-    """
+def _untrue(session: Session, filled: list[Table], stored: Stored) -> list[str]:
     found = Findings()
-    with warehouse.reading() as session:
-        for table in (*_filled(session), *LEDGER_TABLES):
-            key = ", ".join(table.key)
-            twice = session.query(f"SELECT {key} FROM {table.id} GROUP BY {key} HAVING COUNT(*) > 1").rows
-            found.unless(not twice, f"{table.id} has {twice[:1]} twice")
-        effective = {(one["output_table"], one["game_date"]): one for one in session.query(_EFFECTIVE).records()}
-        filled = _filled(session)
-        for table in OUTPUTS:
-            digests = session.digests(table.content, _ALWAYS) if table in filled else {}
-            stamps = f"SELECT {table.date_column}, MIN(run_id), MAX(run_id) FROM {table.id} GROUP BY 1"
-            made = {day: {first, last} for day, first, last in session.query(stamps).rows} if digests else {}
-            for day in {*digests, *(day for name, day in effective if name == table.name)}:
-                run, there = effective.get((table.name, day)), digests.get(day, EMPTY)
-                if run is None:
-                    found.said.append(f"{table.name} {day}: no run wrote its rows")
-                    continue
-                said = (run["rows_written"], run["output_hash"])
-                found.unless(said == (there.rows, there.hash), f"{table.name} {day}: {said}, and there is {there}")
-                found.unless(made.get(day, set()) <= {run["run_id"]}, f"{table.name} {day}: rows of another run")
-        for name, status, finished, code in session.query(_ENDS).rows:
-            found.unless((status == "RUNNING") == (finished is None), f"a run of {name} is {status} and {finished}")
-            found.unless(not Status(status).failed or bool(code), f"a run of {name} failed, and says not why")
-        if raw:
-            found.said += [f"{name} {days} is not as noted" for name, days in versions.unnoted(session).items()]
-    return found.said
+    for table in (*filled, *LEDGER_TABLES):
+        key = ", ".join(table.key)
+        twice = session.query(f"SELECT {key} FROM {table.id} GROUP BY {key} HAVING COUNT(*) > 1").rows
+        found.unless(not twice, f"{table.id} has {twice[:1]} twice")
+    effective = {(one["output_table"], one["game_date"]): one for one in session.query(_EFFECTIVE).records()}
+    for table in OUTPUTS:
+        stamps = f"SELECT {table.date_column}, MIN(run_id), MAX(run_id) FROM {table.id} GROUP BY 1"
+        made = {day: {first, last} for day, first, last in session.query(stamps).rows} if table in filled else {}
+        for day in {day for name, day in (*stored, *effective) if name == table.name}:
+            run, there = effective.get((table.name, day)), stored.get((table.name, day), EMPTY)
+            if run is None:
+                found.said.append(f"{table.name} {day}: no run wrote its rows")
+                continue
+            said = (run["rows_written"], run["output_hash"])
+            found.unless(said == (there.rows, there.hash), f"{table.name} {day}: {said}, and there is {there}")
+            found.unless(made.get(day, set()) <= {run["run_id"]}, f"{table.name} {day}: rows of another run")
+    for name, status, finished, code in session.query(_ENDS).rows:
+        found.unless((status == "RUNNING") == (finished is None), f"a run of {name} is {status} and {finished}")
+        found.unless(not Status(status).failed or bool(code), f"a run of {name} failed, and says not why")
+    return found.said + [f"{name} {days} is not as noted" for name, days in versions.unnoted(session).items()]
 
 
 _EFFECTIVE = """SELECT output_table, game_date, run_id, rows_written, output_hash
@@ -301,12 +317,6 @@ _ENDS = "SELECT output_table, status, finished_at, reason_code FROM nba_orchestr
 _NEWEST = """SELECT output_table, game_date, status
 FROM nba_orchestration.processor_runs
 QUALIFY ROW_NUMBER() OVER (PARTITION BY output_table, game_date ORDER BY started_at DESC, run_id DESC) = 1"""
-
-
-def newest(warehouse: DuckDBWarehouse) -> dict[tuple[str, date], str]:
-    """The status of the newest run of every table and date."""
-    with warehouse.reading() as session:
-        return {(name, day): status for name, day, status in session.query(_NEWEST).rows}
 
 
 def runs(warehouse: DuckDBWarehouse) -> list[tuple[str, date, str]]:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from processors import calendar, planner, runner
 from processors.graph import processors_in_order, select, tables
@@ -24,14 +22,14 @@ from tests.builders import FINAL_DATES, SLATE, fallback, game_id, league
 from tests.conftest import (
     alter,
     analytics,
+    at,
     contents,
-    copied,
-    differing,
     one_day,
     precompute,
     rows,
     silent,
     statuses,
+    unequal,
 )
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH = FINAL_DATES
@@ -93,16 +91,24 @@ def test_everything_succeeds_and_the_ledger_says_what_is_stored(tiny: DuckDBWare
     )
     assert len(written) == len(outcomes) == len({row[0] for row in written}) == 5 * 3 + 6 * 7
     made = {one.output.name: one for one in processors_in_order()}
+    with tiny.reading() as session:
+        stored = {(table.name, day): run for table in OUTPUTS for day, *run in session.query(stamps(table)).rows}
     for run_id, name, day, status, count, expected, missing, code, _, phase, forced, processor, ready in written:
-        table = made[name].output
-        stored = rows(tiny, f"SELECT run_id FROM {table.id} WHERE {table.date_column} = DATE '{day}'")
-        assert count == len(stored) == expected
-        assert {one for (one,) in stored} <= {run_id}
+        there, runs_ = stored.get((name, day), (0, []))
+        assert count == there == expected
+        assert set(runs_) <= {run_id}
         assert (status, code) in {("SUCCESS", None), ("SUCCESS_EMPTY", "empty_ok")}
         assert (count == 0) == (status == "SUCCESS_EMPTY")
         assert (phase, processor) == (made[name].phase, made[name].name)
         assert (missing, forced) == ([], False)
         assert (ready is None) == (phase == 3)
+
+
+def stamps(table: Table) -> str:
+    """By date, how many rows there are, and of which runs."""
+    return f"""SELECT {table.date_column}, COUNT(*), ARRAY_AGG(DISTINCT run_id)
+FROM {table.id}
+GROUP BY {table.date_column}"""
 
 
 def test_issue_counts_are_those_of_the_rows(tiny_done: DuckDBWarehouse) -> None:
@@ -271,8 +277,9 @@ def test_a_game_without_both_team_boxes_is_missing(tiny: DuckDBWarehouse) -> Non
 
 def test_what_ran_on_incomplete_inputs_is_degraded_and_opens_no_gate(tiny: DuckDBWarehouse) -> None:
     alter(tiny, NO_BOX)
-    analytics(tiny, one_day(FIRST))
-    outcomes = analytics(tiny, one_day(SECOND), allow_incomplete=True)
+    results = ("TOG", "TDG", "PGS")
+    analytics(tiny, one_day(FIRST), results)
+    outcomes = analytics(tiny, one_day(SECOND), results, allow_incomplete=True)
     players = found(outcomes, "PGS", SECOND)
     assert (players.status, players.reason_code) == (Status.DEGRADED, "inputs_incomplete")
     assert f"team_offense_game_summary {SECOND}" in str(players.reason)
@@ -285,7 +292,7 @@ def test_what_ran_on_incomplete_inputs_is_degraded_and_opens_no_gate(tiny: DuckD
 
 def test_a_player_of_a_game_without_team_row_has_no_usage(tiny: DuckDBWarehouse) -> None:
     alter(tiny, NO_BOX)
-    analytics(tiny, one_day(SECOND), allow_incomplete=True)
+    analytics(tiny, one_day(SECOND), ("TOG", "PGS"), allow_incomplete=True)
     usage = rows(
         tiny,
         f"SELECT game_id, COUNT(usage_rate), COUNT(points), COUNT(win_flag) FROM {PGS.id} GROUP BY game_id ORDER BY 1",
@@ -438,12 +445,11 @@ def test_analytics_computes_the_results_of_a_date_and_the_next_slates_contexts(t
     )
 
 
-def test_precompute_brings_results_that_were_never_computed_and_no_others(tiny: DuckDBWarehouse) -> None:
-    analytics(tiny, DateRange(FIRST, THIRD))
-    stamps = rows(tiny, f"SELECT DISTINCT run_id FROM {TOG.id}")
-    outcomes = precompute(tiny, one_day(SLATE))
-    assert {day for short, day in statuses(outcomes) if short in {"TOG", "PGS", "TDG"}} == {FOURTH, FIFTH}
-    assert set(stamps) < set(rows(tiny, f"SELECT DISTINCT run_id FROM {TOG.id}"))
+def test_precompute_brings_results_that_were_never_computed_and_no_others(last_night: DuckDBWarehouse) -> None:
+    stamps = rows(last_night, f"SELECT DISTINCT run_id FROM {TOG.id}")
+    outcomes = precompute(last_night, one_day(SLATE))
+    assert {day for short, day in statuses(outcomes) if short in {"TOG", "PGS", "TDG"}} == {FIFTH}
+    assert set(stamps) < set(rows(last_night, f"SELECT DISTINCT run_id FROM {TOG.id}"))
 
 
 # ---------------------------------------------------------------- a range is its dates
@@ -457,13 +463,16 @@ def test_dates_of_two_seasons_know_nothing_of_each_other(tiny_done: DuckDBWareho
         TEAM_BOX.id: None,
         "nba_raw.nbac_play_by_play": None,
     }
+    moved = []
     for table, moment in names.items():
         shift = "game_date + INTERVAL 1 YEAR AS game_date, '2025' || substr(game_id, 5) AS game_id, 2025 AS season_year"
         if moment:
             shift += f", {moment} + INTERVAL 1 YEAR AS {moment}"
-        alter(tiny_done, f"INSERT INTO {table} BY NAME SELECT * REPLACE ({shift}) FROM {table}")
+        moved.append(f"INSERT INTO {table} BY NAME SELECT * REPLACE ({shift}) FROM {table}")
+    alter(tiny_done, *moved)
     later = DateRange(FIRST.replace(year=2025), SLATE.replace(year=2025))
-    assert all(one.status.wrote for one in precompute(tiny_done, later))
+    read = ("TOG", "TDG", "PGS", "TGC", "UPC", "PSZA", "PDC")
+    assert all(one.status.wrote for one in precompute(tiny_done, later, read))
     compared = "player_lookup, points_avg_season, minutes_avg_season, games_played_season"
     for year in (2024, 2025):
         day = SLATE.replace(year=year)
@@ -474,35 +483,13 @@ def test_dates_of_two_seasons_know_nothing_of_each_other(tiny_done: DuckDBWareho
         assert {row[3] for row in made} == {5}
 
 
-@pytest.fixture(scope="module")
-def in_one_go(tiny_file: Path, tmp_path_factory: pytest.TempPathFactory) -> DuckDBWarehouse:
-    """Three days of results and the four slates around them."""
-    warehouse = copied(tiny_file, tmp_path_factory.mktemp("range"))
-    assert all(one.status.wrote for one in precompute(warehouse, DateRange(FIRST, FOURTH)))
-    return warehouse
+RESULTS = (DateRange(FOURTH, FIFTH), one_day(THIRD), DateRange(FIRST, SECOND))
+SLATES = (one_day(FOURTH), DateRange(FIFTH, SLATE), one_day(FIRST), DateRange(SECOND, THIRD))
 
 
-def mixed_up(dates: tuple[date, ...]) -> st.SearchStrategy[list[date]]:
-    return st.permutations(dates).filter(lambda order: order != sorted(dates))
-
-
-@settings(
-    max_examples=2,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(results=mixed_up((FIRST, SECOND, THIRD)), slates=mixed_up((FIRST, SECOND, THIRD, FOURTH)))
-def test_a_range_equals_its_dates_in_any_order(
-    tiny_file: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    in_one_go: DuckDBWarehouse,
-    results: list[date],
-    slates: list[date],
-) -> None:
-    warehouse = copied(tiny_file, tmp_path_factory.mktemp("order"))
-    for day in results:
-        assert all(one.status.wrote for one in analytics(warehouse, one_day(day), ("TOG", "TDG", "PGS")))
-    for day in slates:
-        assert all(one.status.wrote for one in precompute(warehouse, one_day(day)))
-    assert differing(warehouse, in_one_go, OUTPUTS) == {}
+def test_a_range_equals_its_dates_and_shorter_ranges_in_any_order(tiny: DuckDBWarehouse, tiny_done_file: Path) -> None:
+    for some in RESULTS:
+        assert all(one.status.wrote for one in analytics(tiny, some, ("TOG", "TDG", "PGS")))
+    for some in SLATES:
+        assert all(one.status.wrote for one in precompute(tiny, some))
+    assert unequal(tiny, at(tiny_done_file), OUTPUTS) == {}

@@ -376,6 +376,13 @@ sys.exit(main())
 """
 
 
+LOOKING = ("peek.remembered", "peek.subscribed", "peek.pulled")
+TAKING = (
+    *(("replay", f"dlq.{one}") for one in ("pulled", "held", "published", "acknowledged", "returned")),
+    *(("drain", f"dlq.{one}") for one in ("exported", "acknowledged")),
+)
+
+
 def struck(border: str, *words: str, how: str = "SIGKILL", nth: int = 1) -> int:
     code = KILLED.replace("SIGNAL", how)
     command = [sys.executable, "-c", code, border, str(nth), *words]
@@ -383,7 +390,7 @@ def struck(border: str, *words: str, how: str = "SIGKILL", nth: int = 1) -> int:
 
 
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
-@pytest.mark.parametrize("border", ["peek.remembered", "peek.subscribed", "peek.pulled"])
+@pytest.mark.parametrize("border", LOOKING)
 def test_who_dies_looking_has_taken_nothing(post: Post, border: str, how: str) -> None:
     for number in range(3):
         post.dies(good(number), number=number)
@@ -391,13 +398,7 @@ def test_who_dies_looking_has_taken_nothing(post: Post, border: str, how: str) -
     assert post.free() == 3
 
 
-@pytest.mark.parametrize(
-    ("verb", "border"),
-    [
-        *(("replay", f"dlq.{one}") for one in ("pulled", "held", "published", "acknowledged", "returned")),
-        *(("drain", f"dlq.{one}") for one in ("exported", "acknowledged")),
-    ],
-)
+@pytest.mark.parametrize(("verb", "border"), TAKING)
 def test_who_dies_replaying_or_draining_loses_nothing_and_repeats_one_batch_at_most(
     post: Post, project: str, tmp_path: Path, verb: str, border: str
 ) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from nbactl.gcp import probing
 from nbactl.gcp.run import CANDIDATE, Wanted, all_to, candidate, traffic_of
 from nbactl.ops.deploy.google import Google
-from shared.border import border
 from shared.errors import NbactlError, PartlyFailed, TimedOut
 from shared.topology import Kind, Member, Resource
 from shared.version import COMMIT, short_commit
@@ -69,18 +68,12 @@ class Rollout:
         """
         live = self.google.run.service(self.name)
         before = traffic_of(live) if live else []
-        border("deploy.looked")
         self._create(live, before)
         try:
-            border("deploy.created")
             self._wait_ready()
-            border("deploy.ready")
             self._probe_candidate(first=live is None)
-            border("deploy.probed")
             self._shift(all_to(self.wanted.revision))
-            border("deploy.shifted")
             self._look(self._service().uri, IN_A_ROW, "serving")
-            border("deploy.served")
         except BaseException as error:
             raise self._undone(before, error) from error
         self._check_invoker()
@@ -94,7 +87,6 @@ class Rollout:
         before = traffic_of(self._service())
         try:
             self._shift(all_to(self.wanted.revision))
-            border("deploy.shifted")
             self._look(self._service().uri, IN_A_ROW, "serving")
         except BaseException as error:
             raise self._undone(before, error) from error
