@@ -1,11 +1,13 @@
-"""How gunicorn runs a service: `gunicorn -c python:processors.gunicorn_conf 'processors.service:create_app(3)'`.
+"""How gunicorn runs a service: `NBACTL_PHASE=3 gunicorn -c python:processors.gunicorn_conf`.
 
 Cloud Run starts more containers where more is to do, and a warehouse has one writer; so one process, with threads
-enough that `/health` answers while a message is worked on.
+enough that `/health` answers while a message is worked on. docs/container.md has the reasons at length.
 """
 
 import os
 
+# where the command line names no other app
+wsgi_app = "processors.service:create_app_from_environment()"
 bind = f"{os.environ.get('NBACTL_BIND', '0.0.0.0')}:{os.environ.get('PORT', '8080')}"  # noqa: S104 -- a container's own
 workers = 1
 worker_class = "gthread"
@@ -18,5 +20,7 @@ graceful_timeout = 8
 keepalive = 75
 # a heartbeat file on a disk may block a worker
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 -- gunicorn's advice
+# it would be a file in the home, which a container's user has not, and which two services on a laptop would share
+control_socket_disable = True
 errorlog = "-"
 loglevel = "warning"

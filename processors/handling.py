@@ -5,6 +5,7 @@ The answer's HTTP status carries the truth: whatever is not finished is not ackn
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,8 @@ from shared.events import Completion, Delivery, Received, Rejected
 from shared.ledger import DELIVERIES, Status
 from shared.version import code_version
 from shared.warehouse.base import Warehouse
+
+_log = logging.getLogger(__name__)
 
 
 class Decision(StrEnum):
@@ -132,6 +135,10 @@ class Handler:
         except NbactlError as error:
             decision = Decision.RETRY if error.transient else Decision.FAILED
             return self._noted(replace(answer, decision=decision, reason=_said(error)), received_at)
+        except Exception as error:  # noqa: BLE001 -- it must not be lost that the message was not taken
+            _log.exception("a fault of ours")
+            reason = f"{type(error).__name__}: {error}"
+            return self._noted(replace(answer, decision=Decision.FAILED, reason=reason), received_at)
 
     def _worked(self, answer: Answer, received: Received, received_at: datetime) -> Answer:
         """Run what is owed, and announce what was written; the warehouse is not held while announcing."""

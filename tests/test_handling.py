@@ -239,6 +239,18 @@ def test_a_locked_warehouse_answers_503(pipeline: Pipeline) -> None:
     assert (answer.decision, answer.http_status) == (Decision.RETRY, 503)
 
 
+def test_a_fault_of_ours_is_an_answer_too(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(outbox, "owed", fail)
+    answer = pipeline.raw(PLAYER_BOX.name, LAST)
+    assert (answer.decision, answer.http_status) == (Decision.FAILED, 500)
+    assert answer.reason == "ZeroDivisionError: planted"
+    noted = rows(pipeline.warehouse, f"SELECT decision, reason FROM {DELIVERIES.id}")
+    assert noted == [("failed", "ZeroDivisionError: planted")]
+
+
 @pytest.mark.parametrize(
     ("phase", "sent", "decision"),
     [
