@@ -243,8 +243,8 @@ def test_a_service_that_pubsub_may_not_call_is_live_and_not_well(cloud: tuple[Fa
         rollout(google).run()
     assert (caught.value.hint, as_wanted(fake)) == ("nbactl infra create", True)
     fake.failing["GetIamPolicy"] = [(grpc.StatusCode.UNAVAILABLE, "planted")]
+    wanted = Wanted(ANALYTICS, IMAGE, {"NBACTL_COMMIT": NEW}, f"{NAME}-3")
     with pytest.raises(PartlyFailed, match="whether Pub/Sub may call it is not known"):
-        wanted = Wanted(ANALYTICS, IMAGE, {"NBACTL_COMMIT": NEW}, f"{NAME}-3")
         Rollout(google, wanted, lambda _stage, _what: None, QUICK).run()
 
 
