@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "publish-test": ("nbactl.commands.publish_test", "Publish one event, and follow what it sets off."),
         "dlq": ("nbactl.commands.dlq", "Look at dead letters, send them again, take them away."),
         "trace": ("nbactl.commands.trace", "Show what an event has set off, hop by hop."),
+        "logs": ("nbactl.commands.logs", "Show what the services log, all phases in order of time."),
         "simulate": ("nbactl.commands.simulate", "Live through game nights again, with faults."),
         "show": ("nbactl.commands.show", "Print rows of any table."),
         "graph": ("nbactl.commands.graph", "Print processors, their inputs and what they set off."),

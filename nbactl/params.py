@@ -1,14 +1,14 @@
 """Options that several commands share, so that they are spelled and behave alike everywhere."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from functools import wraps
 from typing import TypeVar
 
 import click
 
 from nbactl.render.tables import WRITERS
-from shared.clock import DateRange, parse_date
+from shared.clock import EASTERN, DateRange, parse_date, utc_now
 from shared.errors import UsageError
 
 
@@ -62,11 +62,50 @@ class Seconds(click.ParamType[float]):
     ) -> float:
         """Read the text; a default may already be a number."""
         text = str(value)
-        units = {"s": 1, "m": 60, "h": 3600}
+        units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
         number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
         if not number.replace(".", "", 1).isdecimal():
             self.fail(f"{text!r} is no span, such as 5s or 2m", param, ctx)
         return float(number) * unit
+
+
+class Moment(click.ParamType[datetime]):
+    """A point in time: a span ago (`2h`), a US Eastern date or one of its words, or a time as RFC 3339 has it.
+
+    Args:
+        end: whether a period ends there; one that ends on a date includes it.
+    """
+
+    name = "time"
+
+    def __init__(self, *, end: bool = False) -> None:
+        self._end = end
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> datetime:
+        """Read the text; a default may already be a time."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value)
+        try:
+            if text[:1].isdecimal() and text[-1:] in "smhd":
+                return utc_now() - timedelta(seconds=Seconds().convert(text, param, ctx))
+            day = self._day(text)
+            # without a zone a time is US Eastern, as every time that is printed
+            moment = datetime.combine(day, time()) if day else datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=EASTERN)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{text!r} is no time, such as 2h, yesterday, 2025-01-15 or 2025-01-15T22:30:00Z", param, ctx)
+
+    def _day(self, text: str) -> date | None:
+        try:
+            return parse_date(text) + timedelta(days=self._end)
+        except UsageError:
+            return None
 
 
 output_option = click.option(

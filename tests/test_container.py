@@ -24,7 +24,7 @@ import time
 import tomllib
 import urllib.request
 import venv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -383,12 +383,14 @@ class Served:
     url: str
 
     def get(self, route: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
+        """Status and body; a body that is not ours counts as empty."""
         try:
-            with urllib.request.urlopen(f"{self.url}{route}", body, timeout=ANSWERS_WITHIN) as answer:
-                return answer.status, json.load(answer)
+            answer = urllib.request.urlopen(f"{self.url}{route}", body, timeout=ANSWERS_WITHIN)
         except HTTPError as error:
-            with error:
-                return error.code, json.load(error)
+            answer = error
+        with answer:
+            ours = answer.headers.get_content_type() == "application/json"
+            return answer.status, json.load(answer) if ours else {}
 
     def push(self, event: Event) -> tuple[int, dict[str, Any]]:
         return self.get("/process", events.push_body(events.encode(event), Delivery(message_id="1")))
@@ -399,9 +401,6 @@ class Served:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(10)
         return code, time.monotonic() - began
-
-
-Start = Callable[..., Any]
 
 
 @contextmanager

@@ -1,0 +1,251 @@
+"""What the services log, as an operator reads it: files of a pipeline that runs here, and Cloud Logging's protocol."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import grpc
+import pytest
+
+from nbactl.gcp import logging as reading
+from nbactl.ops.logs import cloud as cloud_module
+from nbactl.ops.logs import query as asking
+from nbactl.ops.logs.cloud import Cloud
+from nbactl.ops.logs.query import Query
+from shared import logs
+from shared.local import Local
+from shared.topology import SERVICES
+from tests.cli.conftest import Type
+from tests.fakes.cloud_logging import FakeCloudLogging, entry, million, serving
+
+THIRD, FOURTH = (one.name for one in SERVICES[:2])
+NOW = datetime.now(UTC).replace(microsecond=0)
+HOSTILE = "[/x] \x1b[31mred\x1b[0m \0 \u202egnorw [bold]\rline"
+HARMFUL = ("\x1b", "\0", "\u202e", "\r")
+Line = dict[str, object]
+
+
+def line(
+    seconds: int, message: str, service: str = THIRD, severity: str = "INFO", **fields: object
+) -> tuple[str, Line]:
+    at = NOW - timedelta(minutes=10) + timedelta(seconds=seconds)
+    return service, {"severity": severity, "message": message, "time": at.isoformat(), **fields}
+
+
+LINES = [
+    line(0, "box 2025-01-15 completed", correlation_id="c-1", game_date="2025-01-15", http_status=200),
+    line(1, "slate computed", FOURTH, correlation_id="c-1", results=[{"processor": "MLFeatureStoreProcessor"}]),
+    line(2, "box 2025-01-16 failed", severity="ERROR", correlation_id="c-2", exception="Traceback\n  boom"),
+    line(3, HOSTILE, FOURTH, severity="WARNING"),
+    line(4, "again"),
+    line(5, "again"),
+    line(6, "again"),
+]
+
+
+@pytest.fixture(params=["local", "cloud"])
+def there(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The same lines, logged by a pipeline that runs here, or on Google Cloud."""
+    if request.param == "local":
+        _log_here()
+        yield
+        return
+    fake = FakeCloudLogging()
+    for service, written in reversed(LINES):
+        own = {name: value for name, value in written.items() if name not in {"severity", "message", "time"}}
+        at = datetime.fromisoformat(str(written["time"]))
+        made = entry(at, written["message"], service=service, severity=str(written["severity"]), **own)
+        fake.entries += [made, made]
+    with serving(fake) as (_, reader):
+        monkeypatch.setattr(reading, "connect", lambda _project: reader)
+        yield
+
+
+def _log_here() -> None:
+    folder = Path(".nbactl")
+    folder.mkdir()
+    files = {name: str(folder / f"{name}.jsonl") for name in (THIRD, FOURTH)}
+    for name, file in files.items():
+        written = [json.dumps(one) for service, one in LINES if service == name]
+        Path(file).write_text("\n".join(["no json at all", *written]) + "\n")
+    Local("p", "duckdb:///w", "127.0.0.1:1", {}, {"services": os.getpid()}, files).write(Path.cwd())
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [
+        ((), [0, 1, 2, 3, 4, 5, 6]),
+        (("analytics",), [0, 2, 4, 5, 6]),
+        (("4",), [1, 3]),
+        ((FOURTH, "3"), [0, 1, 2, 3, 4, 5, 6]),
+        (("--level", "warning"), [2, 3]),
+        (("--correlation", "c-1"), [0, 1]),
+        (("--grep", "box .* (completed|failed)"), [0, 2]),
+        (("--grep", "boom"), [2]),
+        (("--exclude", "box|again"), [1, 3]),
+        (("--processor", "MLFS"), [1]),
+        (("--date", "2025-01-15"), [0]),
+        (("-n", "2"), [5, 6]),
+        (("-n", "1", "--grep", "box"), [2]),
+        (("--until", "9m"), [0, 1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_what_is_asked_for_is_what_comes_in_order_of_time(
+    typed: Type, words: tuple[str, ...], numbers: list[int]
+) -> None:
+    said = typed("logs", *words, "-o", "json")
+    assert said.code == 0, said.err
+    ours = [one for one in said.json if one["message"] != "no json at all"]
+    assert [one["message"] for one in ours] == [LINES[number][1]["message"] for number in numbers]
+    assert [one["service"] for one in ours] == [LINES[number][0] for number in numbers]
+
+
+@pytest.mark.usefixtures("there")
+def test_for_eyes_repetitions_are_one_line_and_tracebacks_cannot_pass_for_lines(typed: Type) -> None:
+    out = typed("logs", "analytics").out.splitlines()
+    assert len([one for one in out if "again" in one]) == 1
+    assert any("again  ×3" in one for one in out)  # noqa: RUF001 -- the sign itself
+    assert any("ERROR" in one and "correlation_id=c-2" in one for one in out)
+    assert "    |   boom" in out
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize("output", ["table", "json", "jsonl", "csv"])
+def test_hostile_text_is_printed_harmlessly(typed: Type, output: str) -> None:
+    said = typed("logs", "precompute", "-o", output)
+    assert said.code == 0
+    assert "[/x]" in said.out
+    assert not any(harm in said.out + said.err for harm in HARMFUL)
+
+
+@pytest.mark.usefixtures("there")
+def test_slips_are_said_to_be(typed: Type) -> None:
+    assert "did you mean 'analytics'" in typed("logs", "analitics").err
+    assert typed("logs", "--grep", "(").code == 2
+    assert typed("logs", "--since", "soon").code == 2
+    assert typed("logs", "-f", "--until", "1m").code == 2
+
+
+# ---------------------------------------------------------------- Cloud Logging
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloudLogging]:
+    """An empty project on Cloud Logging; nobody waits long."""
+    for name in ("POLL_SECONDS", "FIRST_WAIT"):
+        monkeypatch.setattr(cloud_module, name, 0.01)
+    opened = FakeCloudLogging()
+    with serving(opened) as (_, reader):
+        monkeypatch.setattr(reading, "connect", lambda _project: reader)
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"), [(grpc.StatusCode.PERMISSION_DENIED, 4), (grpc.StatusCode.UNAVAILABLE, 7)]
+)
+def test_what_cannot_be_read_is_never_empty(
+    typed: Type, fake: FakeCloudLogging, code: grpc.StatusCode, exit_code: int
+) -> None:
+    fake.always = (code, "planted")
+    said = typed("logs")
+    assert (said.code, said.out) == (exit_code, "")
+    assert "no such entries" not in said.err
+
+
+def test_a_quota_is_waited_for(typed: Type, fake: FakeCloudLogging) -> None:
+    fake.entries = [entry(NOW - timedelta(minutes=1), "one")]
+    fake.failing.extend([(grpc.StatusCode.RESOURCE_EXHAUSTED, "quota")] * 4)
+    said = typed("logs", "-o", "json")
+    assert ([one["message"] for one in said.json], said.code) == (["one"], 0)
+
+
+def test_following_gives_each_entry_once_late_ones_too_and_survives_what_breaks(fake: FakeCloudLogging) -> None:
+    said: list[str] = []
+    source = Cloud(reading.connect("p"), said.append)
+    query = Query(asking.named(()), NOW - timedelta(minutes=5))
+    fake.entries = [entry(NOW - timedelta(seconds=20), "old")]
+    assert [one.message for batch in source.read(query, None) for one in batch] == ["old"]
+
+    def happen(call: int) -> None:
+        if call == 3:
+            fake.entries.append(entry(NOW - timedelta(seconds=25), "late"))
+        if call == 5:
+            fake.failing.extend([(grpc.StatusCode.UNAVAILABLE, "x"), (grpc.StatusCode.RESOURCE_EXHAUSTED, "x")])
+        if call == 9:
+            fake.entries.append(entry(NOW, "new"))
+
+    fake.before_answer = happen
+    followed = [one.message for batch in islice(source.follow(query), 12) for one in batch]
+    assert followed == ["late", "new"]
+    assert any("asking again" in one for one in said)
+    assert "Cloud Logging answers again; nothing was missed" in said
+
+
+def test_ctrl_c_ends_what_is_followed(typed: Type, fake: FakeCloudLogging, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    fake.entries = [entry(NOW - timedelta(minutes=1), "one")]
+    monkeypatch.setattr(cloud_module.time, "sleep", interrupt)
+    said = typed("logs", "-f")
+    assert said.code == 130
+    assert "one" in said.out
+
+
+def test_many_entries_come_page_by_page(fake: FakeCloudLogging) -> None:
+    fake.pages = million(20_000, NOW - timedelta(hours=1))
+    source = Cloud(reading.connect("p"), lambda _: None)
+    batches = source.read(Query(asking.named(()), NOW - timedelta(hours=2)), None)
+    sizes = [len(batch) for batch in batches]
+    assert sizes == [1000] * 20
+
+
+def test_values_are_quoted_whatever_they_hold() -> None:
+    asked = Query((THIRD,), NOW, correlation_id='a" OR severity>=DEFAULT OR "\\')
+    assert r'labels.correlation_id="a\" OR severity>=DEFAULT OR \"\\"' in asked.cloud_filter()
+    assert asking.quoted("a\nb") == '"a\\u000ab"'
+
+
+# ---------------------------------------------------------------- what is written
+
+
+def record(fields: dict[str, object]) -> dict[str, object]:
+    made = logging.LogRecord("x", logging.ERROR, "file.py", 7, "said", None, None)
+    made.fields = fields
+    found: dict[str, object] = json.loads(logs.JSONFormatter().format(made))
+    return found
+
+
+HEX = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    ("headers", "span"),
+    [
+        ({"traceparent": f"00-{HEX}-b7ad6b7169203331-01"}, "b7ad6b7169203331"),
+        ({"X-Cloud-Trace-Context": f"{HEX}/255;o=1"}, "00000000000000ff"),
+    ],
+)
+def test_a_line_carries_its_trace_its_chain_and_its_place(headers: dict[str, str], span: str) -> None:
+    with logs.traced(headers.get, "p"):
+        found = record({"correlation_id": "c-1"})
+    assert found["logging.googleapis.com/trace"] == f"projects/p/traces/{HEX}"
+    assert found["logging.googleapis.com/spanId"] == span
+    assert found["logging.googleapis.com/trace_sampled"] is True
+    assert found["logging.googleapis.com/labels"] == {"correlation_id": "c-1"}
+    assert (found["severity"], found["message"]) == ("ERROR", "said")
+    assert "logging.googleapis.com/trace" not in record({})
+
+
+@pytest.mark.parametrize("value", ["", "x", f"00-{'0' * 32}-b7ad6b7169203331-01", f"{HEX[:-1]}/1", "\0"])
+def test_a_header_that_is_no_trace_adds_nothing(value: str) -> None:
+    get: Callable[[str], str | None] = dict.fromkeys(logs.TRACE_HEADERS, value).get
+    with logs.traced(get, "p"):
+        assert "logging.googleapis.com/trace" not in record({})
