@@ -33,6 +33,7 @@ from google.longrunning import operations_pb2
 from nbactl.gcp.building import Builder
 from nbactl.gcp.cloud import Target
 from nbactl.gcp.iam import Policies
+from nbactl.gcp.logging import LogReader
 from nbactl.gcp.run import CloudRun
 from nbactl.ops.deploy.google import Google, last_lines
 from shared.topology import Kind
@@ -357,13 +358,13 @@ def _google(channel: grpc.Channel, storage: Any) -> Google:  # noqa: ANN401
 
     target = Target("p", "us-west2", None)
     services = connected(ServicesClient)
-    logging = connected(LoggingServiceV2Client)
+    reader = LogReader("p", connected(LoggingServiceV2Client))
     return Google(
         CloudRun(target, services, connected(RevisionsClient)),
         Policies("p", "us-west2", {Kind.SERVICE: services}),
         lambda: Builder(
             target, storage, connected(BuildsClient), connected(CloudBuildClient), connected(ArtifactRegistryClient)
         ),
-        lambda revision: last_lines(logging, target, revision),
+        lambda revision: last_lines(reader, revision),
         lambda _audience: TOKEN,
     )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from nbactl.gcp import logging
 from nbactl.gcp.building import Builder
 from nbactl.gcp.cloud import Target
 from nbactl.gcp.iam import Policies
+from nbactl.gcp.logging import LogReader
 from nbactl.gcp.probing import Token, identity_token
 from nbactl.gcp.run import CloudRun
-from shared.pubsub import CALL_SECONDS, answered
+from nbactl.ops.logs.cloud import entry_of
+from nbactl.ops.logs.query import quoted
+from shared.pubsub import answered
 from shared.topology import Kind
-
-if TYPE_CHECKING:
-    from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 
 _LINES = 10
 
@@ -54,9 +54,11 @@ def connect(target: Target) -> Google:
         services = ServicesClient()
         run = CloudRun(target, services, RevisionsClient())
     policies = Policies(target.project, target.region, {Kind.SERVICE: services})
-    return Google(
-        run, policies, lambda: _builder(target), lambda name: last_lines(_logging(), target, name), identity_token
-    )
+
+    def lines(revision: str) -> list[str]:
+        return last_lines(logging.connect(target.project), revision)
+
+    return Google(run, policies, lambda: _builder(target), lines, identity_token)
 
 
 def _builder(target: Target) -> Builder:
@@ -70,29 +72,12 @@ def _builder(target: Target) -> Builder:
         return Builder(target, storage, BuildsClient(), CloudBuildClient(), ArtifactRegistryClient())
 
 
-def _logging() -> LoggingServiceV2Client:
-    from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
-
-    with answered("reach Google Cloud", "Google"):
-        return LoggingServiceV2Client()
-
-
-def last_lines(logging: LoggingServiceV2Client, target: Target, revision: str) -> list[str]:
+def last_lines(reader: LogReader, revision: str) -> list[str]:
     """The last lines that a revision has logged, oldest first.
 
     Raises:
         NbactlError: they could not be read.
     """
-    request = {
-        "resource_names": [f"projects/{target.project}"],
-        "filter": f'resource.type="cloud_run_revision" AND resource.labels.revision_name="{revision}"',
-        "order_by": "timestamp desc",
-        "page_size": _LINES,
-    }
-    with answered(f"read the log of {revision}", "Cloud Logging"):
-        found = logging.list_log_entries(request=request, timeout=CALL_SECONDS, retry=None)
-        lines = [
-            one.text_payload or str(dict(one.json_payload or {}).get("message", ""))
-            for one, _ in zip(found, range(_LINES), strict=False)
-        ]
-    return lines[::-1]
+    wanted = f'resource.type="cloud_run_revision" AND resource.labels.revision_name={quoted(revision)}'
+    page, _ = reader.page(wanted, newest_first=True)
+    return [entry_of(one).message for one in page[:_LINES]][::-1]
