@@ -190,7 +190,7 @@ def precompute(
 
 def alter(warehouse: DuckDBWarehouse, *statements: str) -> None:
     """Plant facts, and note the raw tables' new content as a load would."""
-    with duckdb.connect(warehouse.path) as connection:
+    with locked(warehouse.path, exclusive=True, wait=10), duckdb.connect(warehouse.path) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for statement in statements:
             assert connection.execute(statement).fetchone() != (0,), statement
