@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from shared.errors import NbactlError, NotFound, PreconditionFailed, UsageError, WarehouseFailed, WarehouseLocked
@@ -444,3 +445,13 @@ def test_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in ("duckdb://w", "duckdb:", "postgres:///x", "w.duckdb"):
         with pytest.raises(UsageError):
             connect(wrong)
+
+
+def test_a_warehouse_of_an_earlier_version_says_what_it_lacks_and_what_adds_it(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "old.duckdb") as connection:
+        connection.execute("CREATE SCHEMA nba_raw; CREATE TABLE nba_raw.nbac_schedule (game_id VARCHAR)")
+    old = DuckDBWarehouse(f"duckdb:///{tmp_path / 'old.duckdb'}")
+    with old.reading() as session, pytest.raises(PreconditionFailed) as caught:
+        session.query("SELECT * FROM nba_orchestration.deliveries")
+    assert caught.value.message == "the warehouse has no table nba_orchestration.deliveries"
+    assert caught.value.hint == "nbactl reconcile adds the tables that are missing"
