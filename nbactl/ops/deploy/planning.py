@@ -21,7 +21,7 @@ from shared.version import COMMIT, short_commit
 if TYPE_CHECKING:
     from google.cloud.run_v2 import types
 
-SENT = ("Dockerfile", "pyproject.toml", "processors", "shared")
+SENT = ("Dockerfile", ".dockerignore", "processors", "shared")
 """What the image is made of; nothing else makes a service drift."""
 _NOTHING = "-"
 
