@@ -207,7 +207,8 @@ def _strike(fate: Fate) -> None:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "interrupt":
-            signal.raise_signal(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)  # as the main thread hears of it, so do the others
         case "interrupt_soon":
             threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
         case "pause":

@@ -704,13 +704,14 @@ def test_an_interrupted_run_keeps_the_rows_and_ends_the_request(
     with pytest.raises(KeyboardInterrupt):
         repaired(tiny_done, one_day(THIRD), force="to see")
     assert contents(tiny_done, *OUTPUTS) == before
-    (noted,) = ledger(tiny_done, "status != 'SUCCESS' AND status != 'SUCCESS_EMPTY'")
-    assert (noted["status"], noted["reason_code"], noted["error_type"]) == (
-        "FAILED_TRANSIENT",
-        "interrupted",
-        "KeyboardInterrupt",
-    )
-    assert ledger(tiny_done, "forced") == [noted]
+    failed = ledger(tiny_done, "status != 'SUCCESS' AND status != 'SUCCESS_EMPTY'")
+    assert {(one["status"], one["reason_code"], one["error_type"]) for one in failed} == {
+        ("FAILED_TRANSIENT", "interrupted", "KeyboardInterrupt")
+    }
+    assert OF["TOG"].output.name in {one["output_table"] for one in failed}
+    # what is carried out beside it is interrupted too, unless it was about to end; nothing else is begun
+    begun = {one["output_table"] for one in ledger(tiny_done, "forced")}
+    assert begun <= {OF[short].output.name for short in ("TOG", "TGC")}
 
 
 def test_whoever_was_interrupted_in_vain_may_go_on_where_all_is_as_it_was(

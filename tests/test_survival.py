@@ -660,7 +660,7 @@ def test_after_ctrl_c_old_rows_are_kept_and_the_ledger_says_so(
 _TOLD = {
     ("interrupt_soon", "run.announced"): {"FAILED_TRANSIENT"},
     ("interrupt", "survey.taken"): set(),
-    ("interrupt", "run.announced"): {"RUNNING"},
+    ("interrupt", "run.announced"): {"FAILED_TRANSIENT"},
     ("interrupt", "exchange.deleted"): {"FAILED_TRANSIENT"},
     ("interrupt", "exchange.committed"): {"SUCCESS"},
     ("interrupt", "run.noted"): {"SUCCESS"},

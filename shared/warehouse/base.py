@@ -96,6 +96,12 @@ class Session(Protocol):
     def lease(self) -> timedelta:
         """How long a run that has not ended may still be at work; nothing, where writers exclude readers."""
 
+    def beside(self) -> AbstractContextManager[Session]:
+        """A session for another thread of the same unit of work: with a `stage` of its own, and the same tables."""
+
+    def interrupt(self) -> None:
+        """From another thread, end what is being carried out, or what follows, by a KeyboardInterrupt there."""
+
     def query(self, sql: str, params: Params | None = None) -> Result:
         """The rows of a SELECT."""
 

@@ -33,6 +33,7 @@ from shared.warehouse.duckdb_types import duckdb_type
 from shared.warehouse.lock import locked
 from shared.warehouse.translate import to_duckdb
 
+_SETTINGS = "SET GLOBAL TimeZone = 'UTC'; SET preserve_insertion_order = false; SET memory_limit = '1GB'"
 _PARAMETER = re.compile(r"\$(\w+)")
 _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C during a statement: a RuntimeError that says so."""
@@ -51,6 +52,18 @@ class DuckDBSession:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._in_transaction = False
+        self._interrupted = False
+
+    @contextmanager
+    def beside(self) -> Iterator[DuckDBSession]:
+        """A session for another thread, on the same file."""
+        with self._connection.cursor() as connection:
+            yield DuckDBSession(connection)
+
+    def interrupt(self) -> None:
+        """From another thread, end what is being carried out, or what follows."""
+        self._interrupted = True  # the engine forgets what it is told between two statements
+        self._connection.interrupt()
 
     def query(self, sql: str, params: Params | None = None) -> Result:
         """The rows of a SELECT in GoogleSQL."""
@@ -84,8 +97,8 @@ class DuckDBSession:
         }
 
     def insert(self, table: Table, records: Records) -> None:
-        """Append rows, given by column name; columns that a record lacks are NULL."""
-        columns = [column for column in table.columns if any(column.name in record for record in records)]
+        """Append rows, given by column name; columns that a record lacks are NULL, and cost nothing."""
+        columns = [column for column in table.columns if any(record.get(column.name) is not None for record in records)]
         if columns:
             values = ", ".join(f"unnest(${column.name}::{duckdb_type(column.type)}[])" for column in columns)
             names = ", ".join(column.name for column in columns)
@@ -191,10 +204,11 @@ class DuckDBSession:
         dates = {"dates": list(work.stamps)}
         self._execute(f"DELETE FROM {table.id} WHERE {date_column} IN (SELECT unnest($dates))", dates)
         border("exchange.deleted")
+        # a scan for some dates passes over blocks of others; sorting one date costs as much as writing it
+        order = f" ORDER BY {', '.join((date_column, *table.key))}" if len(work.stamps) > 1 else ""
         self._execute(
             f"INSERT INTO {table.id} BY NAME SELECT {', '.join((*own, *stamps))} FROM stage"
-            f" JOIN (SELECT unnest($dates) AS stamped_date, {given}) ON stamped_date = {date_column}"
-            f" ORDER BY {', '.join((date_column, *table.key))}",
+            f" JOIN (SELECT unnest($dates) AS stamped_date, {given}) ON stamped_date = {date_column}{order}",
             dates | {name: [stamp[name] for stamp in work.stamps.values()] for name in stamps},
         )
 
@@ -213,8 +227,14 @@ class DuckDBSession:
         )
 
     def _execute(self, sql: str, params: Params | None = None) -> duckdb.DuckDBPyConnection:
-        with _problems():
-            return self._connection.execute(sql, dict(params or {}))
+        try:
+            with _problems():
+                if self._interrupted:
+                    raise duckdb.InterruptException
+                return self._connection.execute(sql, dict(params or {}))
+        except KeyboardInterrupt:
+            self._interrupted = False
+            raise
 
     @contextmanager
     def _transaction(self, name: str) -> Iterator[None]:
@@ -243,6 +263,8 @@ def _problems() -> Iterator[None]:
     """Say what an engine's error means to the operator."""
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
     except duckdb.Error as error:
         said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         if isinstance(error, duckdb.OutOfMemoryException) or any(sign in str(error) for sign in _NO_ROOM):
@@ -364,7 +386,7 @@ class DuckDBWarehouse:
         border("warehouse.opened")
         with _problems(), connection:
             # naive time stamps are UTC; rows have an order only where a query asks for one
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET memory_limit = '1GB'")
+            connection.execute(_SETTINGS)
             yield connection
 
     def _unopened(self, said: str) -> NbactlError:
@@ -405,9 +427,9 @@ def _require_log(path: Path) -> None:
 
 # hash() may change with DuckDB: what it makes of a known value tells digests of different kinds apart
 _DIGESTS = """
-SELECT r.date, count(*), bit_xor(hash(r)), sum(hash(r)), hash({'a': 1, 'b': 'text', 'c': 0.5::DOUBLE}) & 65535
-FROM ({}) AS r
-GROUP BY r.date
+SELECT date, count(*), bit_xor(hashed), sum(hashed), hash({'a': 1, 'b': 'text', 'c': 0.5::DOUBLE}) & 65535
+FROM (SELECT r.date, hash(r) AS hashed FROM ({}) AS r)
+GROUP BY date
 """
 
 _TABLES = """

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from processors import book, calendar, graph, matchups, nights, runner, statements, tracing
+from processors import book, calendar, computing, graph, matchups, nights, statements, tracing
 from processors.declaration import Processor
 from shared import versions
 from shared.clock import DateRange
@@ -167,7 +167,8 @@ def test_the_spans_of_raw_tables_are_asked_for_in_googlesql(oracle: Oracle) -> N
 
 def test_what_came_to_nothing_is_withdrawn_in_googlesql(oracle: Oracle) -> None:
     writer = Writer(oracle)
-    runner._Runner(writer, None, None, None)._withdraw(["a", "b"])  # noqa: SLF001 -- its SQL
+    computing.withdraw(writer, ["a", "b"])
+    assert computing.still_running(writer, ["a", "b"]) == set()
     assert len(writer.executed) == 1
     assert PROCESSOR_RUNS in LEDGER_TABLES
 
