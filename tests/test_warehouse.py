@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,57 @@ def test_a_digest_notices_every_change(warehouse: DuckDBWarehouse, change: str) 
     assert after[SECOND] == before[SECOND]
 
 
+def test_a_session_beside_has_the_same_tables_and_a_stage_of_its_own(warehouse: DuckDBWarehouse) -> None:
+    with warehouse.writing([]) as session, session.beside() as other:
+        staged(session, FIRST)
+        staged(other, SECOND, THIRD)
+        session.exchange(exchange(stamped(FIRST), [{"run_id": "run 1", "day": FIRST}]))
+        assert other.query(f"SELECT COUNT(*) FROM {NOTES.id}").rows == [(4,)]
+        other.exchange(exchange(stamped(SECOND, THIRD), [{"run_id": "run 2", "day": SECOND}]))
+    assert [(day, run) for day, *_, run in notes(warehouse)] == [
+        (day, f"run {day.day}") for day in (FIRST, SECOND, THIRD) for _ in range(2)
+    ]
+    assert booked(warehouse) == [("run 1", FIRST), ("run 2", SECOND)]
+
+
+def test_what_two_sessions_write_at_once_is_all_there(warehouse: DuckDBWarehouse) -> None:
+    days = [FIRST + timedelta(days=n) for n in range(40)]
+    with warehouse.writing([]) as session, ThreadPoolExecutor(4) as pool:
+
+        def write(day: date) -> None:
+            with session.beside() as own:
+                staged(own, day)
+                own.exchange(exchange(stamped(day), [{"run_id": f"run {day}", "day": day}]))
+                own.put(BOOK, [{"run_id": f"run {day}", "day": day}])
+
+        list(pool.map(write, days))
+    assert [(day, name) for day, name, *_ in notes(warehouse)] == [(day, name) for day in days for name in ("a", "b")]
+    assert booked(warehouse) == sorted((f"run {day}", day) for day in days)
+
+
+def test_an_interrupt_between_two_statements_ends_the_next_one_and_no_other(warehouse: DuckDBWarehouse) -> None:
+    with warehouse.writing([]) as session, session.beside() as other:
+        other.interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            other.query("SELECT 1")
+        assert other.query("SELECT 1").rows == session.query("SELECT 1").rows == [(1,)]
+
+
+def test_an_interrupt_in_a_transaction_takes_it_back(warehouse: DuckDBWarehouse) -> None:
+    with warehouse.writing([]) as session:
+        staged(session, FIRST)
+
+        def record(_stored: object) -> Records:
+            session.interrupt()
+            return [{"run_id": "run 1", "day": FIRST}]
+
+        with pytest.raises(KeyboardInterrupt):
+            session.exchange(Exchange(NOTES, stamped(FIRST), BOOK, record))
+        session.put(BOOK, [{"run_id": "run 2", "day": FIRST}])
+    assert notes(warehouse) == OLD
+    assert booked(warehouse) == [("run 2", FIRST)]
+
+
 def test_rows_are_put_in_place_of_those_with_their_key(warehouse: DuckDBWarehouse) -> None:
     with warehouse.writing([NOTES]) as session:
         session.put(NOTES, [note(FIRST, "old", 7), note(SECOND, "new", 8)])
@@ -270,11 +322,12 @@ def test_naive_times_are_utc_wherever_the_computer_stands(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    with warehouse.reading() as session:
-        ((moment,),) = session.query("SELECT TIMESTAMP '2025-01-01 00:30:00'").rows
-        ((day,),) = session.query("SELECT DATE(TIMESTAMP '2025-01-01 00:30:00', 'America/New_York')").rows
-    assert moment == datetime(2025, 1, 1, 0, 30, tzinfo=UTC)
-    assert day == date(2024, 12, 31)
+    with warehouse.reading() as session, session.beside() as other:
+        for one in (session, other):
+            ((moment,),) = one.query("SELECT TIMESTAMP '2025-01-01 00:30:00'").rows
+            ((day,),) = one.query("SELECT DATE(TIMESTAMP '2025-01-01 00:30:00', 'America/New_York')").rows
+            assert moment == datetime(2025, 1, 1, 0, 30, tzinfo=UTC)
+            assert day == date(2024, 12, 31)
 
 
 # ---------------------------------------------------------------- one writer, many readers
