@@ -121,9 +121,12 @@ def test_one_raw_event_ends_in_the_feature_store_of_the_next_slate(pipeline: Pip
         ("TGC", SLATE): Status.SUCCESS,
         ("UPC", SLATE): Status.SUCCESS,
     }
-    announced = [json.loads(message.data) for _, message in pipeline.published]
-    assert [one["analytics_table"] for one in announced] == [one.processor.output.name for one in answer.outcomes]
-    for event, outcome in zip(announced, answer.outcomes, strict=True):
+    announced = {
+        event["analytics_table"]: event for _, message in pipeline.published if (event := json.loads(message.data))
+    }
+    assert len(pipeline.published) == len(announced) == len(answer.outcomes)
+    for outcome in answer.outcomes:
+        event = announced[outcome.processor.output.name]
         assert event["execution_id"] == outcome.run_id
         assert (event["correlation_id"], event["trigger_source"]) == ("c-1", "pubsub")
         assert event["record_count"] == event["rows_expected"] == outcome.rows

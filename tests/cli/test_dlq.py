@@ -370,6 +370,7 @@ def hear(event, arguments):
         if not left:
             os.kill(os.getpid(), signal.SIGNAL)
 sys.addaudithook(hear)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a process in the background does not have
 sys.argv = ["nbactl", *sys.argv[3:]]
 from nbactl.__main__ import main
 sys.exit(main())
