@@ -7,18 +7,23 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import grpc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nbactl.gcp import logging as reading
 from nbactl.ops.logs import cloud as cloud_module
+from nbactl.ops.logs import files as files_module
 from nbactl.ops.logs import query as asking
 from nbactl.ops.logs.cloud import Cloud
+from nbactl.ops.logs.files import Files, parsed
 from nbactl.ops.logs.query import Query
 from shared import logs
+from shared.errors import Undetermined
 from shared.local import Local
 from shared.topology import SERVICES
 from tests.cli.conftest import Type
@@ -205,6 +210,86 @@ def test_many_entries_come_page_by_page(fake: FakeCloudLogging) -> None:
     batches = source.read(Query(asking.named(()), NOW - timedelta(hours=2)), None)
     sizes = [len(batch) for batch in batches]
     assert sizes == [1000] * 20
+
+
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file to follow, without waiting between two looks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files_module, "POLL_SECONDS", 0)
+        yield tmp_path_factory.mktemp("growing") / "service.jsonl"
+
+
+def followed(file: Path) -> Iterator[list[str]]:
+    source = Files({THIRD: str(file)}, Path.cwd(), whole=False)
+    query = Query(asking.named((THIRD,)), NOW - timedelta(days=1))
+    before = [one.message for batch in source.read(query, None) for one in batch]
+    for number, batch in enumerate(source.follow(query)):
+        messages = [one.message for one in batch]
+        yield messages if number else [*before, *messages]
+
+
+@given(
+    data=st.data(), written=st.lists(st.one_of(st.text(max_size=8), st.integers(), st.binary(max_size=8)), max_size=8)
+)
+def test_a_file_is_followed_line_by_line_however_it_grows(
+    growing: Path, data: st.DataObject, written: list[str | int | bytes]
+) -> None:
+    """Lines come once, in their order, and only whole, wherever a write ends; what is no JSON is a line as well."""
+    texts = [one.replace(b"\n", b"") if isinstance(one, bytes) else json_line(one) for one in written]
+    content = b"".join(text + b"\n" for text in texts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=6)))
+    growing.write_bytes(b"")
+    coming = followed(growing)
+    came: list[str] = []
+    for start, end in pairwise([0, *cuts, len(content)]):
+        with growing.open("ab") as file:
+            file.write(content[start:end])
+        came += next(coming)
+        assert len(came) == content[:end].count(b"\n")
+    assert came == [parsed(text, THIRD).message for text in texts]
+
+
+def json_line(message: str | int) -> bytes:
+    return json.dumps({"message": message, "time": NOW.isoformat(), "severity": "INFO"}).encode()
+
+
+def test_a_file_that_was_emptied_is_followed_from_its_beginning(growing: Path) -> None:
+    growing.write_bytes(json_line("before") + b"\n" + json_line("more") + b"\n")
+    coming = followed(growing)
+    assert next(coming) == ["before", "more"]
+    growing.write_bytes(json_line("after") + b"\n")
+    assert [*next(coming), *next(coming)] == ["after"]
+
+
+def test_a_file_that_goes_away_while_it_is_followed_is_named(growing: Path) -> None:
+    growing.write_bytes(b"")
+    coming = followed(growing)
+    assert next(coming) == []
+    growing.unlink()
+    with pytest.raises(Undetermined, match=r"service\.jsonl"):
+        next(coming)
+
+
+def test_following_here_prints_what_is_written_meanwhile_and_ends_with_ctrl_c(
+    typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _log_here()
+    looks = iter(["one more", "and another"])
+
+    def write(_seconds: float) -> None:
+        message = next(looks, None)
+        if message is None:
+            raise KeyboardInterrupt
+        with Path(f".nbactl/{FOURTH}.jsonl").open("a") as file:
+            file.write(json.dumps(line(60, message)[1]) + "\n")
+
+    monkeypatch.setattr(files_module.time, "sleep", write)
+    said = typed("logs", "-f", "--since", "1h", "-o", "json")
+    assert said.code == 130
+    messages = [json.loads(one)["message"] for one in said.out.splitlines()]
+    assert messages[-2:] == ["one more", "and another"]
+    assert len(messages) == len(LINES) + 2 + 2
 
 
 def test_values_are_quoted_whatever_they_hold() -> None:
