@@ -84,16 +84,32 @@ class Builder:
         return operation.rpartition("/")[2]
 
     def wait(self, build: str, watch: Callable[[str], None]) -> str:
-        """Wait for a build; the digest of its image.
+        """Wait for a build; the digest of its image. Whoever does not wait for its end cancels it.
 
         Raises:
             NbactlError: it failed; with what Cloud Build says and where its log is.
             TimedOut: it did not end in time.
         """
+        path = f"projects/{self.target.project}/locations/{self.target.region}/builds/{build}"
+        try:
+            return self._waited(build, path, watch)
+        except KeyboardInterrupt:
+            self._cancel(build, path, watch)
+            raise
+
+    def _cancel(self, build: str, path: str, watch: Callable[[str], None]) -> None:
+        try:
+            with answered(f"cancel build {build}", "Cloud Build"):
+                self.cloud_build.cancel_build(request={"name": path}, timeout=CALL_SECONDS, retry=None)
+        except errors.NbactlError as error:
+            watch(f"goes on; {error.message}")
+        else:
+            watch("cancelled")
+
+    def _waited(self, build: str, path: str, watch: Callable[[str], None]) -> str:
         from google.cloud.devtools.cloudbuild_v1 import Build
 
         status = Build.Status
-        path = f"projects/{self.target.project}/locations/{self.target.region}/builds/{build}"
         ends, before = time.monotonic() + _BUILD_SECONDS, None
         while time.monotonic() < ends:
             with undetermined(f"look at build {build}", "Cloud Build"):

@@ -23,6 +23,7 @@ from google.cloud.storage import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbactl.gcp import building
 from nbactl.gcp.run import Wanted
 from nbactl.ops.deploy import google as connecting
 from nbactl.ops.deploy import source
@@ -382,6 +383,24 @@ def test_a_build_that_fails_says_what_cloud_build_says(typed: Type, live: FakeCl
     assert (said.code, live.services) == (1, {})
     assert "pip could not install duckdb" in said.err
     assert "https://console/build" in said.err
+
+
+def test_ctrl_c_while_an_image_is_built_cancels_the_build_or_says_that_it_goes_on(
+    typed: Type, live: FakeCloudRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(building.time, "sleep", interrupt)
+    live.build_statuses = [Build.Status.WORKING]
+    said = deploy(typed, "--yes")
+    assert (said.code, live.services, live.build_statuses) == (130, {}, [Build.Status.CANCELLED])
+    assert "b-1: cancelled" in said.err
+    live.build_statuses = [Build.Status.WORKING]
+    live.failing["CancelBuild"] = [(grpc.StatusCode.PERMISSION_DENIED, "lacks cloudbuild.builds.update")]
+    said = deploy(typed, "--yes")
+    assert (said.code, live.services, live.build_statuses) == (130, {}, [Build.Status.WORKING])
+    assert "b-2: goes on; could not cancel build b-2: not allowed" in said.err
 
 
 @pytest.mark.parametrize(

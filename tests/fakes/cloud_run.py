@@ -210,6 +210,12 @@ class FakeCloudRun:
             found.failure_info.detail = "step 3: pip could not install duckdb"
         return found
 
+    def _cancel_build(
+        self, request: cloudbuild_v1.CancelBuildRequest, _context: grpc.ServicerContext
+    ) -> cloudbuild_v1.Build:
+        self.build_statuses = [cloudbuild_v1.Build.Status.CANCELLED]
+        return cloudbuild_v1.Build(name=request.name, status=self.build_statuses[0])
+
     def _get_repository(
         self, request: artifactregistry_v1.GetRepositoryRequest, context: grpc.ServicerContext
     ) -> artifactregistry_v1.Repository:
@@ -259,7 +265,10 @@ class FakeCloudRun:
                 "ListRevisions": (run_v2.ListRevisionsRequest, self._list_revisions),
             },
             "google.cloud.run.v2.Builds": {"SubmitBuild": (run_v2.SubmitBuildRequest, self._submit_build)},
-            "google.devtools.cloudbuild.v1.CloudBuild": {"GetBuild": (cloudbuild_v1.GetBuildRequest, self._get_build)},
+            "google.devtools.cloudbuild.v1.CloudBuild": {
+                "GetBuild": (cloudbuild_v1.GetBuildRequest, self._get_build),
+                "CancelBuild": (cloudbuild_v1.CancelBuildRequest, self._cancel_build),
+            },
             "google.devtools.artifactregistry.v1.ArtifactRegistry": {
                 "GetRepository": (artifactregistry_v1.GetRepositoryRequest, self._get_repository),
                 "CreateRepository": (artifactregistry_v1.CreateRepositoryRequest, self._create_repository),
