@@ -94,7 +94,7 @@ class Processor:
         output: the table.
         sql: file with its GoogleSQL.
         inputs: every table that the SQL reads.
-        expected: GoogleSQL of one row per expected row, columns `date` and `id`.
+        expected: GoogleSQL of one row per expected row, columns `date` and `id`, no two alike.
         identity: GoogleSQL that gives the `id` of an output row.
         issues: soft checks.
         checks: hard checks.

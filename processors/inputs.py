@@ -75,7 +75,7 @@ def definition(processor: Processor) -> str:
 def _definition(name: str) -> str:
     processor = _processor(name)
     static = [table.constant for one in processor.inputs if (table := graph.table(one.table)).constant]
-    parts = (statements.candidate(processor), statements.expected(processor), processor.inputs, static)
+    parts = (statements.candidate(processor), statements.broken_rows(processor), processor.inputs, static)
     return sha256(repr(parts).encode()).hexdigest()
 
 

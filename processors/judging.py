@@ -27,9 +27,9 @@ class _Facts:
     high: int = 0
     medium: int = 0
     ready: int = 0
-    issues: Mapping[str, int] = field(default_factory=dict)
     expected: int = 0
     missing: tuple[str, ...] = ()
+    issues: Mapping[str, int] = field(default_factory=dict)
     broken: tuple[str, str] | None = None
     stored: int = 0
 
@@ -74,19 +74,16 @@ def _facts(
     parameters: Mapping[str, Any],
     stored: Mapping[date, int],
 ) -> dict[date, _Facts]:
-    counts = {row.pop("date"): row for row in session.query(statements.counts(processor)).records()}
-    wanted = {day: rest for day, *rest in session.query(statements.expected(processor), parameters).rows}
+    counts = {row.pop("date"): row for row in session.query(statements.counts(processor), parameters).records()}
     # most tables have neither, and asking costs more than knowing
     issues = _issues(session, processor) if sum(row.pop("marked") for row in counts.values()) else {}
-    broken = _broken(session, processor) if sum(row.pop("broken") for row in counts.values()) else {}
+    broken = _broken(session, processor, parameters) if sum(row.pop("broken") for row in counts.values()) else {}
     facts = {}
     for day in dates:
-        expected, missing = wanted.get(day, (0, None))
+        counted = counts.get(day, {})
         facts[day] = _Facts(
-            **counts.get(day, {}),
+            **counted | {"missing": tuple(counted.get("missing") or ())},
             issues=issues.get(day, {}),
-            expected=expected,
-            missing=tuple(missing or ()),
             broken=broken.get(day),
             stored=stored.get(day, 0),
         )
@@ -124,10 +121,10 @@ def _issues(session: Session, processor: Processor) -> dict[date, dict[str, int]
     return found
 
 
-def _broken(session: Session, processor: Processor) -> dict[date, tuple[str, str]]:
+def _broken(session: Session, processor: Processor, parameters: Mapping[str, Any]) -> dict[date, tuple[str, str]]:
     """Per date, the first hard check that fails and a sentence that names rows."""
     found: dict[date, dict[str, list[str]]] = {}
-    for day, row, codes in session.query(statements.broken_rows(processor)).rows:
+    for day, row, codes in session.query(statements.broken_rows(processor), parameters).rows:
         for code in codes.split(","):
             found.setdefault(day, {}).setdefault(code, []).append(row)
     return {day: (min(codes), _broken_said(codes)) for day, codes in found.items()}

@@ -36,7 +36,6 @@ _TODAY = date(2024, 11, 15)
 """Of the sample; any day will do."""
 _STATEMENTS = (
     statements.candidate,
-    statements.expected,
     statements.counts,
     statements.issue_counts,
     statements.broken_rows,

@@ -16,6 +16,7 @@ from processors.declaration import Issue, Processor
 
 _HERE = Path(__file__).parent
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
+_HIDDEN = re.compile(r"\b_[a-z]\w*")
 
 
 @cache
@@ -60,56 +61,56 @@ def source(processor: Processor) -> str:
 
 
 def candidate(processor: Processor) -> str:
-    """Rows to exchange: the declared columns without stamps, then `_id` and `_broken`.
+    """Rows to exchange: the declared columns without stamps, and what `counts` and `broken_rows` ask of each.
 
-    `_id` identifies the row among the expected ones; `_broken` holds the codes of the hard checks that the row
-    fails, each followed by a comma, but for that of its key. Every column is cast to its declared type.
+    `_id` identifies a row among the expected ones, `_expected` is the id that was expected of it on the date `_due`,
+    and `_there` is TRUE. What was expected and is not there is a row as well, with nothing but `_expected` and `_due`:
+    having no date, it is not exchanged.
     """
     columns = [
-        f"CAST({column.name} AS {column.type}) AS {column.name}" if not column.type.startswith("ARRAY") else column.name
+        f"CAST(r.{column.name} AS {column.type}) AS {column.name}"
+        if not column.type.startswith("ARRAY")
+        else f"r.{column.name}"
         for column in processor.result_columns
     ]
     text = f"""SELECT
   {_lines(columns)},
-  IF(_issues = '', [], SPLIT(RTRIM(_issues, ','), ',')) AS quality_issues,
-  {processor.identity} AS _id,
-  _broken
+  IF(COALESCE(r._issues, '') = '', [], SPLIT(RTRIM(r._issues, ','), ',')) AS quality_issues,
+  {_lines([f"r.{name}" for name in ("_id", "_there", *_hidden(processor))])},
+  w.id AS _expected,
+  w.date AS _due
 FROM (
   SELECT
     *,
-    {_codes([_issue(issue) for issue in sorted(processor.issues, key=lambda issue: issue.code)])} AS _issues,
-    {_codes([f"IF({holds}, '', '{code},')" for code, holds in _hard(processor)])} AS _broken
+    {processor.identity} AS _id,
+    TRUE AS _there,
+    {_codes([_issue(issue) for issue in sorted(processor.issues, key=lambda issue: issue.code)])} AS _issues
   FROM result
-)"""
-    return compose(text, result=source(processor))
+) AS r
+FULL JOIN wanted AS w ON w.date = r.{processor.output.date_column} AND w.id = r._id"""
+    return compose(text, result=source(processor), wanted=processor.expected)
 
 
-def expected(processor: Processor) -> str:
-    """What should be there: a row per `date` with `rows_expected`, and the ids that `stage` lacks.
-
-    Reads the exchanged rows as the table `stage`.
-    """
-    date_column = processor.output.date_column
-    text = f"""SELECT
-  w.date,
-  COUNT(*) AS rows_expected,
-  ARRAY_AGG(IF(s._id IS NULL, w.id, NULL) IGNORE NULLS ORDER BY w.id) AS missing
-FROM wanted AS w
-LEFT JOIN stage AS s ON s.{date_column} = w.date AND s._id = w.id
-GROUP BY w.date"""
-    return compose(text, wanted=processor.expected)
+def _hidden(processor: Processor) -> list[str]:
+    """Columns of the result that checks read and that are not stored."""
+    return sorted({name for check in processor.checks for name in _HIDDEN.findall(check.holds)})
 
 
 def counts(processor: Processor) -> str:
-    """Per date of `stage`: rows, and how many are of a tier, ready for production, with issues, and broken."""
+    """Per date of `stage`: how many rows, and how many are of a tier, ready, with issues, broken; what was expected.
+
+    `missing` holds the expected ids that are not there.
+    """
     return f"""SELECT
   date,
-  COUNT(*) AS row_count,
+  COUNTIF(is_there) AS row_count,
   COUNTIF(tier = 'high') AS high,
   COUNTIF(tier = 'medium') AS medium,
   COUNTIF(is_ready) AS ready,
   COUNTIF(has_issues) AS marked,
-  COUNTIF(broken != '') AS broken
+  COUNTIF(is_there AND broken != '') AS broken,
+  COUNT(expected) AS expected,
+  ARRAY_AGG(IF(is_there, NULL, expected) IGNORE NULLS ORDER BY expected) AS missing
 FROM (
   {_checked(processor)}
 )
@@ -132,29 +133,33 @@ def broken_rows(processor: Processor) -> str:
 FROM (
   {_checked(processor)}
 )
-WHERE broken != ''"""
+WHERE is_there AND broken != ''"""
 
 
 def _checked(processor: Processor) -> str:
     """The rows of `stage`, a few columns wide, with the codes of every hard check that fails.
 
-    Whether a key is there twice is asked here: a window over all the columns of a result costs ten times as much.
+    Checks are asked here because many concern several rows: a window over all columns costs ten times one over some.
     """
     table = processor.output
+    broken = [f"IF({holds}, '', '{code},')" for code, holds in _hard(processor)]
     return f"""SELECT
-    {table.date_column} AS date,
+    COALESCE({table.date_column}, _due) AS date,
     _id AS id,
+    _expected AS expected,
+    COALESCE(_there, FALSE) AS is_there,
     data_quality_tier AS tier,
     {"is_production_ready" if "is_production_ready" in table.column_names else "FALSE"} AS is_ready,
     ARRAY_LENGTH(quality_issues) > 0 AS has_issues,
-    CONCAT(IF(COUNT(*) OVER (PARTITION BY {", ".join(table.key)}) = 1, '', 'duplicate_key,'), _broken) AS broken
+    {_codes(broken)} AS broken
   FROM stage"""
 
 
 def _hard(processor: Processor) -> Iterator[tuple[str, str]]:
-    """The checks of a row that every table has, then the processor's own."""
+    """The checks that every table has, then the processor's own."""
     table = processor.output
     must = [column.name for column in processor.result_columns if column.mode == "REQUIRED"]
+    yield "duplicate_key", f"COUNT(*) OVER (PARTITION BY {', '.join(table.key)}) = 1"
     yield "null_in_required_column", " AND ".join(f"{name} IS NOT NULL" for name in must)
     yield "wrong_date", f"{table.date_column} BETWEEN @start_date AND @end_date"
     for check in processor.checks:

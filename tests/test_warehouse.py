@@ -98,6 +98,13 @@ def test_only_stamped_dates_change_and_each_row_has_the_stamps_of_its_date(wareh
     assert booked(warehouse) == [("failed", SECOND), ("run 1", FIRST)]
 
 
+def test_a_staged_row_without_a_date_is_not_stored(warehouse: DuckDBWarehouse) -> None:
+    with warehouse.writing([]) as session:
+        session.stage(f"SELECT day, 'a' AS name, 2 AS number FROM UNNEST([DATE '{FIRST}', NULL]) AS day", {})
+        session.exchange(exchange(stamped(FIRST), []))
+    assert notes(warehouse) == [(FIRST, "a", 2, "run 1"), *OLD[1:]]
+
+
 def test_a_stamped_date_without_rows_becomes_empty(warehouse: DuckDBWarehouse) -> None:
     with warehouse.writing([NOTES, BOOK]) as session:
         staged(session, FIRST)

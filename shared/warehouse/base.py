@@ -77,7 +77,8 @@ class Exchange:
 
     Attributes:
         table: what is replaced.
-        stamps: per date that is replaced, the values of the stamp columns; other dates stay.
+        stamps: per date that is replaced, the values of the stamp columns; other dates stay, and staged rows without
+            a stamped date are not stored.
         ledger: table whose rows say what is stored.
         record: told the digest of each replaced date as stored, without its stamps, gives the ledger's rows; they are
             written in the same transaction, in place of rows with their key. Where it raises, nothing is replaced.

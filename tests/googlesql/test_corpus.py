@@ -326,7 +326,6 @@ def _pipeline() -> Iterator[str]:
     for one in graph.processors_in_order():
         for statement in (
             statements.candidate,
-            statements.expected,
             statements.counts,
             statements.issue_counts,
             statements.broken_rows,

@@ -22,11 +22,12 @@ LARGEST = {
     "TDZA": Shape(teams=12, history=8),  # an average over at least ten teams
 }
 """Worlds for those whom the usual largest one would not do."""
+BROKEN = "a broken row"
 UNREACHABLE = {
     # inputs that keep their own contracts cannot break these
-    "TDG": {"_broken"},
-    "TGC": {"_broken"},
-    "PCF": {"_broken"},
+    "TDG": {BROKEN},
+    "TGC": {BROKEN},
+    "PCF": {BROKEN},
 }
 
 
@@ -62,11 +63,13 @@ def test_engines_agree(engine: Engine, oracle: Oracle, both: Both, processor: Pr
             for row in theirs:
                 seen.update(name for name, value in zip(names, row, strict=True) if value not in (None, [], ""))
                 seen.update(code.split(":")[0] for code in row[names.index("quality_issues")])
-            for statement in (statements.expected, statements.counts, statements.issue_counts, statements.broken_rows):
+            for statement in (statements.counts, statements.issue_counts, statements.broken_rows):
                 text = statement(processor)
                 answer = staged.query(text, {**rows, "stage": theirs}, params)
                 assert differences(list(session.query(text, params).rows), answer) == []
+            # of the last one
+            seen.update({BROKEN} if answer else ())
 
     compare()
-    reachable = {*names, *(issue.code for issue in processor.issues)} - UNREACHABLE.get(processor.short, set())
+    reachable = {*names, BROKEN, *(issue.code for issue in processor.issues)} - UNREACHABLE.get(processor.short, set())
     assert reachable - seen == set()
