@@ -108,7 +108,7 @@ def counts(processor: Processor) -> str:
   COUNTIF(tier = 'medium') AS medium,
   COUNTIF(is_ready) AS ready,
   COUNTIF(has_issues) AS marked,
-  COUNTIF(is_there AND broken != '') AS broken,
+  COUNTIF(broken != '') AS broken,
   COUNT(expected) AS expected,
   ARRAY_AGG(IF(is_there, NULL, expected) IGNORE NULLS ORDER BY expected) AS missing
 FROM (
@@ -133,7 +133,7 @@ def broken_rows(processor: Processor) -> str:
 FROM (
   {_checked(processor)}
 )
-WHERE is_there AND broken != ''"""
+WHERE broken != ''"""
 
 
 def _checked(processor: Processor) -> str:
@@ -151,7 +151,7 @@ def _checked(processor: Processor) -> str:
     data_quality_tier AS tier,
     {"is_production_ready" if "is_production_ready" in table.column_names else "FALSE"} AS is_ready,
     ARRAY_LENGTH(quality_issues) > 0 AS has_issues,
-    {_codes(broken)} AS broken
+    IF(_there, {_codes(broken)}, '') AS broken
   FROM stage"""
 
 
