@@ -8,10 +8,12 @@ import random
 import stat
 import subprocess
 import tempfile
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -391,7 +393,7 @@ def test_ctrl_c_while_an_image_is_built_cancels_the_build_or_says_that_it_goes_o
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(building.time, "sleep", interrupt)
+    monkeypatch.setattr(building, "time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupt))
     live.build_statuses = [Build.Status.WORKING]
     said = deploy(typed, "--yes")
     assert (said.code, live.services, live.build_statuses) == (130, {}, [Build.Status.CANCELLED])

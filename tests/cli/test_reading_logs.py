@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -198,7 +199,7 @@ def test_ctrl_c_ends_what_is_followed(typed: Type, fake: FakeCloudLogging, monke
         raise KeyboardInterrupt
 
     fake.entries = [entry(NOW - timedelta(minutes=1), "one")]
-    monkeypatch.setattr(cloud_module.time, "sleep", interrupt)
+    monkeypatch.setattr(cloud_module, "time", SimpleNamespace(sleep=interrupt))
     said = typed("logs", "-f")
     assert said.code == 130
     assert "one" in said.out
@@ -284,7 +285,7 @@ def test_following_here_prints_what_is_written_meanwhile_and_ends_with_ctrl_c(
         with Path(f".nbactl/{FOURTH}.jsonl").open("a") as file:
             file.write(json.dumps(line(60, message)[1]) + "\n")
 
-    monkeypatch.setattr(files_module.time, "sleep", write)
+    monkeypatch.setattr(files_module, "time", SimpleNamespace(sleep=write))
     said = typed("logs", "-f", "--since", "1h", "-o", "json")
     assert said.code == 130
     messages = [json.loads(one)["message"] for one in said.out.splitlines()]
