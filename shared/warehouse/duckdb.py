@@ -33,6 +33,7 @@ from shared.warehouse.duckdb_types import duckdb_type
 from shared.warehouse.lock import locked
 from shared.warehouse.translate import to_duckdb
 
+# naive time stamps are UTC, in sessions beside too; rows have an order only where a query asks for one
 _SETTINGS = "SET GLOBAL TimeZone = 'UTC'; SET preserve_insertion_order = false; SET memory_limit = '1GB'"
 _PARAMETER = re.compile(r"\$(\w+)")
 _INTERRUPTED = "Query interrupted"
@@ -385,7 +386,6 @@ class DuckDBWarehouse:
             raise self._unopened(str(error)) from error
         border("warehouse.opened")
         with _problems(), connection:
-            # naive time stamps are UTC; rows have an order only where a query asks for one
             connection.execute(_SETTINGS)
             yield connection
 
