@@ -12,15 +12,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from processors import inputs, planner, runner
+from processors import inputs, planner, runner, statements
+from processors.graph import processors_in_order
 from processors.request import Outcome
 from shared import versions
 from shared.clock import DateRange
 from shared.ledger import Status
 from shared.tables.model import STAMPS, Table
 from shared.tables.raw import RAW_TABLES
-from shared.warehouse.base import Digest
-from shared.warehouse.duckdb import DuckDBWarehouse
+from shared.warehouse.base import Digest, Params
+from shared.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
 from shared.warehouse.lock import locked
 from tests import builders
 from tests.emulator import emulator, project  # noqa: F401 -- fixtures
@@ -213,6 +214,23 @@ def one_day(day: date) -> DateRange:
 
 def silent(_what: str, _done: int) -> None:
     """Watch nothing."""
+
+
+Beginning = Callable[[DuckDBSession, str], str | None]
+
+
+def at_statements(monkeypatch: pytest.MonkeyPatch, beginning: Beginning) -> None:
+    """Have a function called with session and processor, by its short name, as each computes.
+
+    What it gives, if anything, is computed in place of the processor's statement.
+    """
+    names = {statements.candidate(one): one.short for one in processors_in_order()}
+    honest = DuckDBSession.stage
+
+    def stage(session: DuckDBSession, sql: str, params: Params) -> None:
+        honest(session, (sql in names and beginning(session, names[sql])) or sql, params)
+
+    monkeypatch.setattr(DuckDBSession, "stage", stage)
 
 
 def contents(warehouse: DuckDBWarehouse, *tables: Table, without: tuple[str, ...] = ()) -> dict[str, list[str]]:

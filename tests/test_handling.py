@@ -121,12 +121,14 @@ def test_one_raw_event_ends_in_the_feature_store_of_the_next_slate(pipeline: Pip
         ("TGC", SLATE): Status.SUCCESS,
         ("UPC", SLATE): Status.SUCCESS,
     }
-    announced = {
-        event["analytics_table"]: event for _, message in pipeline.published if (event := json.loads(message.data))
-    }
-    assert len(pipeline.published) == len(announced) == len(answer.outcomes)
-    for outcome in answer.outcomes:
-        event = announced[outcome.processor.output.name]
+    announced = [json.loads(message.data) for _, message in pipeline.published]
+    of = {one.processor.output.name: one for one in answer.outcomes}
+    names = [one["analytics_table"] for one in announced]
+    assert sorted(names) == sorted(of)
+    for number, event in enumerate(announced):
+        outcome = of[event["analytics_table"]]
+        # what it was made from is known by then
+        assert of.keys() & {one.table for one in outcome.processor.inputs} <= set(names[:number])
         assert event["execution_id"] == outcome.run_id
         assert (event["correlation_id"], event["trigger_source"]) == ("c-1", "pubsub")
         assert event["record_count"] == event["rows_expected"] == outcome.rows

@@ -2,20 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from itertools import combinations
 
 import pytest
 
-from processors import planner, runner, statements
+from processors import planner, runner
 from processors.graph import processors_in_order
 from processors.planner import Asked
 from processors.request import Outcome
 from shared.ledger import PROCESSOR_RUNS, Status
-from shared.warehouse.base import Exchange, Params
+from shared.warehouse.base import Exchange
 from shared.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
 from tests.builders import FINAL_DATES
-from tests.conftest import contents, one_day, silent
+from tests.conftest import at_statements, contents, one_day, silent
 
 ALL = {one.short: one for one in processors_in_order()}
 DAY = FINAL_DATES[2]
@@ -32,24 +32,6 @@ def forced(warehouse: DuckDBWarehouse, *names: str) -> list[Outcome]:
         return runner.run(session, plan.survey, plan.request, silent)
 
 
-Plant = Callable[[Callable[[str], str | None]], None]
-
-
-@pytest.fixture
-def statement(monkeypatch: pytest.MonkeyPatch) -> Plant:
-    """Has a function called with a processor's short name as its statement begins; it may put another in its place."""
-
-    def plant(beginning: Callable[[str], str | None]) -> None:
-        names, honest = {statements.candidate(one): one.short for one in ALL.values()}, DuckDBSession.stage
-
-        def stage(session: DuckDBSession, sql: str, params: Params) -> None:
-            honest(session, beginning(names[sql]) or sql, params)
-
-        monkeypatch.setattr(DuckDBSession, "stage", stage)
-
-    return plant
-
-
 def read_by(short: str, among: Collection[str]) -> set[str]:
     tables = {one.table for one in ALL[short].inputs}
     return {name for name in among if ALL[name].output.name in tables}
@@ -63,14 +45,16 @@ def ledger(warehouse: DuckDBWarehouse) -> dict[str, tuple[str, str | None]]:
         return {of[table]: (status, reason) for table, status, reason in session.query(text).rows}
 
 
-def test_two_that_do_not_read_each_other_are_at_work_at_once(tiny_done: DuckDBWarehouse, statement: Plant) -> None:
+def test_two_that_do_not_read_each_other_are_at_work_at_once(
+    tiny_done: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     meeting = threading.Barrier(2, timeout=20)
 
-    def beginning(short: str) -> None:
+    def beginning(_session: DuckDBSession, short: str) -> None:
         if short in {"TOG", "TGC"}:
             meeting.wait()
 
-    statement(beginning)
+    at_statements(monkeypatch, beginning)
     before = contents(tiny_done, *OUTPUTS, without=("run_id", "processed_at"))
     assert {one.status for one in forced(tiny_done)} == {Status.SUCCESS}
     assert contents(tiny_done, *OUTPUTS, without=("run_id", "processed_at")) == before
@@ -78,7 +62,7 @@ def test_two_that_do_not_read_each_other_are_at_work_at_once(tiny_done: DuckDBWa
 
 @pytest.mark.parametrize("left_out", [(), *combinations(("TOG", "PGS", "UPC", "PDC"), 1), ("PGS", "UPC")], ids=str)
 def test_none_begins_before_those_have_ended_that_it_reads(
-    tiny_done: DuckDBWarehouse, statement: Plant, monkeypatch: pytest.MonkeyPatch, left_out: tuple[str, ...]
+    tiny_done: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch, left_out: tuple[str, ...]
 ) -> None:
     asked = [short for short in ALL if short not in left_out]
     ended: set[str] = set()
@@ -89,22 +73,22 @@ def test_none_begins_before_those_have_ended_that_it_reads(
         honest(session, work)
         ended.update(one.short for one in ALL.values() if one.output is work.table)
 
-    def beginning(short: str) -> None:
+    def beginning(_session: DuckDBSession, short: str) -> None:
         lacking[short] = read_by(short, asked) - ended
 
     monkeypatch.setattr(DuckDBSession, "exchange", exchange)
-    statement(beginning)
+    at_statements(monkeypatch, beginning)
     outcomes = forced(tiny_done, *asked)
     assert lacking == {short: set() for short in asked}
     assert [one.processor.short for one in outcomes] == asked
 
 
-def test_where_one_fails_the_other_goes_on(tiny_done: DuckDBWarehouse, statement: Plant) -> None:
-    def beginning(short: str) -> None:
+def test_where_one_fails_the_other_goes_on(tiny_done: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def beginning(_session: DuckDBSession, short: str) -> None:
         if short == "TOG":
             raise ValueError("it broke")
 
-    statement(beginning)
+    at_statements(monkeypatch, beginning)
     found = {one.processor.short: one.status for one in forced(tiny_done, "TOG", "TDG", "TGC")}
     assert found == {
         "TOG": Status.FAILED_PERMANENT,
@@ -114,11 +98,11 @@ def test_where_one_fails_the_other_goes_on(tiny_done: DuckDBWarehouse, statement
 
 
 def test_an_interrupt_ends_all_that_is_at_work_and_begins_nothing_more(
-    tiny_done: DuckDBWarehouse, statement: Plant
+    tiny_done: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = threading.Event()
 
-    def beginning(short: str) -> str | None:
+    def beginning(_session: DuckDBSession, short: str) -> str | None:
         if short == "TGC":
             begun.set()
             return LONG
@@ -126,7 +110,7 @@ def test_an_interrupt_ends_all_that_is_at_work_and_begins_nothing_more(
         time.sleep(0.2)
         raise KeyboardInterrupt
 
-    statement(beginning)
+    at_statements(monkeypatch, beginning)
     before = contents(tiny_done, *OUTPUTS)
     clock = time.monotonic()
     with pytest.raises(KeyboardInterrupt):

@@ -73,7 +73,7 @@ class Builder:
 
         self._require_repository()
         asked = types.SubmitBuildRequest(
-            parent=f"projects/{self.target.project}/locations/{self.target.region}",
+            parent=self.target.location,
             image_uri=image,
             storage_source=types.StorageSource(bucket=source.bucket, object_=source.name, generation=source.generation),
             docker_build=types.SubmitBuildRequest.DockerBuild(),
@@ -90,30 +90,32 @@ class Builder:
             NbactlError: it failed; with what Cloud Build says and where its log is.
             TimedOut: it did not end in time.
         """
-        path = f"projects/{self.target.project}/locations/{self.target.region}/builds/{build}"
         try:
-            return self._waited(build, path, watch)
+            return self._waited(build, watch)
         except KeyboardInterrupt:
-            self._cancel(build, path, watch)
+            self._cancel(build, watch)
             raise
 
-    def _cancel(self, build: str, path: str, watch: Callable[[str], None]) -> None:
+    def _cancel(self, build: str, watch: Callable[[str], None]) -> None:
         try:
             with answered(f"cancel build {build}", "Cloud Build"):
-                self.cloud_build.cancel_build(request={"name": path}, timeout=CALL_SECONDS, retry=None)
+                self.cloud_build.cancel_build(request=self._request(build), timeout=CALL_SECONDS, retry=None)
         except errors.NbactlError as error:
             watch(f"goes on; {error.message}")
         else:
             watch("cancelled")
 
-    def _waited(self, build: str, path: str, watch: Callable[[str], None]) -> str:
+    def _request(self, build: str) -> dict[str, str]:
+        return {"name": f"{self.target.location}/builds/{build}"}
+
+    def _waited(self, build: str, watch: Callable[[str], None]) -> str:
         from google.cloud.devtools.cloudbuild_v1 import Build
 
         status = Build.Status
         ends, before = time.monotonic() + _BUILD_SECONDS, None
         while time.monotonic() < ends:
             with undetermined(f"look at build {build}", "Cloud Build"):
-                found = self.cloud_build.get_build(request={"name": path}, timeout=CALL_SECONDS, retry=None)
+                found = self.cloud_build.get_build(request=self._request(build), timeout=CALL_SECONDS, retry=None)
             if found.status != before:
                 before = found.status
                 watch(status(found.status).name.lower().replace("_", " "))
@@ -130,7 +132,7 @@ class Builder:
         from google.api_core.exceptions import NotFound
         from google.cloud.artifactregistry_v1 import types
 
-        parent = f"projects/{self.target.project}/locations/{self.target.region}"
+        parent = self.target.location
         with answered(f"look at the repository {REPOSITORY}", "Artifact Registry"):
             try:
                 name = f"{parent}/repositories/{REPOSITORY}"

@@ -28,6 +28,11 @@ class Target:
     emulator: str | None
 
     @property
+    def location(self) -> str:
+        """What the full names of its services, builds and repositories begin with."""
+        return f"projects/{self.project}/locations/{self.region}"
+
+    @property
     def profile(self) -> Profile:
         """Which of the two declared topologies belongs there."""
         return Profile.LOCAL if self.emulator else Profile.CLOUD
@@ -121,8 +126,7 @@ def service_urls(services: ServicesClient, number: Callable[[], str], target: Ta
         Undetermined: the list did not come, which is not the same as no services.
     """
     with undetermined(f"list the services in {target.region}", "Cloud Run"):
-        parent = f"projects/{target.project}/locations/{target.region}"
-        listed = list(services.list_services(parent=parent, timeout=CALL_SECONDS, retry=None))
+        listed = list(services.list_services(parent=target.location, timeout=CALL_SECONDS, retry=None))
     ending = f"-{number()}.{target.region}.run.app" if listed else ""
     return {short(one.name): _root(one, ending) for one in listed}
 

@@ -144,7 +144,7 @@ class CloudRun:
 
     def path(self, name: str) -> str:
         """The full name of a service."""
-        return f"projects/{self.target.project}/locations/{self.target.region}/services/{name}"
+        return f"{self.target.location}/services/{name}"
 
 
 def _revision(one: types.Revision) -> Revision:
