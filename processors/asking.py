@@ -66,10 +66,12 @@ def planned(  # noqa: PLR0913 -- by name
     asked = Asked(
         DateRange(day, max(day, slate or day)),
         trigger=_trigger("fallback" if by_clock else "pubsub", received),
+        now=now,
         allow_incomplete=by_clock,
         announce=True,
         deadline=deadline,
         retry_failed=by_clock,
+        keep_games=True,
         request_id=request_id,
     )
     if isinstance(event, Fallback):
@@ -78,10 +80,12 @@ def planned(  # noqa: PLR0913 -- by name
 
 
 def is_done(session: Session, received: Received, phase: int, now: datetime) -> bool:
-    """Whether a phase would compute nothing because of a message: it asks for nothing, or all of it is done."""
+    """Whether a phase would do nothing because of a message: it asks for nothing, or all is computed and announced."""
     if nothing(received.event, phase):
         return True
     plan = planned(session, received, phase, now)
+    if plan.request.table_dates & plan.survey.book.unannounced.keys():
+        return False
     wanted = ((one, day) for one, dates in plan.request.work for day in dates)
     return all(plan.survey.nothing_expected(*key) or not plan.survey.outdated(*key) for key in wanted)
 

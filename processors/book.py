@@ -6,15 +6,37 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from enum import StrEnum
 
 from processors.declaration import Processor
 from processors.graph import processors_in_order
 from shared.clock import DateRange
-from shared.ledger import PROCESSOR_RUNS, RAW_VERSIONS, Status
+from shared.ledger import FENCES, NEWEST_FIRST, PROCESSOR_RUNS, RAW_VERSIONS, Status
 from shared.warehouse.base import Session
 
 Key = tuple[str, date]
 """Bare table name and output date."""
+
+IS_UNANNOUNCED = "(announce AND status IN ('SUCCESS', 'DEGRADED') AND published_message_id IS NULL)"
+"""GoogleSQL: whether the rows of a run are written, and nobody was told."""
+ANNOUNCEMENT = f"""CASE
+    WHEN {IS_UNANNOUNCED} THEN IF(publish_refused IS TRUE, 'refused', 'waiting')
+    WHEN published_message_id IS NOT NULL THEN 'published'
+    ELSE 'none'
+  END"""
+"""GoogleSQL: how the event of a run stands, as `Announcement` has it."""
+
+
+class Announcement(StrEnum):
+    """How the event stands that a run owes."""
+
+    NONE = "none"
+    """It owes none."""
+    WAITING = "waiting"
+    """It is not published yet."""
+    REFUSED = "refused"
+    """It breaks a limit of Pub/Sub, and is set aside."""
+    PUBLISHED = "published"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +47,7 @@ class Run:
     game_date: date
     run_id: str
     status: Status
+    announcement: Announcement
     reason_code: str | None
     reason: str | None
     trigger_source: str
@@ -36,6 +59,8 @@ class Run:
     definition: str
     output_hash: str | None
     attempt: int
+    sequence: int | None
+    noted_micros: int | None
 
     @property
     def started_at(self) -> datetime:
@@ -46,6 +71,16 @@ class Run:
     def finished_at(self) -> datetime | None:
         """When it ended, UTC; None while it has not."""
         return None if self.finished_micros is None else datetime.fromtimestamp(self.finished_micros / 1e6, UTC)
+
+    @property
+    def noted_at(self) -> datetime | None:
+        """When the warehouse wrote the row, UTC; None where an earlier version wrote it."""
+        return None if self.noted_micros is None else datetime.fromtimestamp(self.noted_micros / 1e6, UTC)
+
+    @property
+    def is_unannounced(self) -> bool:
+        """Whether its rows are written and nobody was told."""
+        return self.announcement in (Announcement.WAITING, Announcement.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +104,8 @@ class Book:
         made: the newest run whose rows the table holds.
         raw: the content of raw tables.
         failures: how many runs failed, by table, date, input fingerprint and definition.
+        unannounced: the newest run of every table and date whose rows are written and announced to nobody.
+        fences: how many times dates of each output table were exchanged.
         stored: rows that an output table holds, and the least and greatest run_id on them; absent where it holds none.
         changes: counts the changes of each table's content since the book was read.
     """
@@ -77,6 +114,8 @@ class Book:
     last: dict[Key, Run] = field(default_factory=dict)
     ended: dict[Key, Run] = field(default_factory=dict)
     made: dict[Key, Run] = field(default_factory=dict)
+    unannounced: dict[Key, Run] = field(default_factory=dict)
+    fences: Counter[str] = field(default_factory=Counter)
     raw: dict[Key, Version] = field(default_factory=dict)
     stored: dict[Key, tuple[int, str, str]] = field(default_factory=dict)
     failures: Counter[tuple[str, date, str | None, str]] = field(default_factory=Counter)
@@ -91,10 +130,13 @@ class Book:
                 self.failures[*key, run.fingerprint, run.definition] += 1
             if run.status.wrote:
                 self.made[key] = run
+                if run.is_unannounced:
+                    self.unannounced[key] = run
                 self.stored.pop(key, None)
                 if run.rows_written:
                     self.stored[key] = (run.rows_written, run.run_id, run.run_id)
                 self.changes[run.output_table] += 1
+                self.fences[run.output_table] = run.sequence or 0
 
     def rows(self, key: Key) -> int:
         """How many rows an output table holds for a date."""
@@ -114,13 +156,16 @@ def read(session: Session, dates: DateRange) -> Book:
     """Everything that the ledger says of some dates."""
     window = {"start_date": dates.start, "end_date": dates.end}
     book = Book(dates)
-    for table, day, run_id, status, *rest in session.query(_RUNS, window).rows:
-        run = Run(table, day, run_id, Status(status), *rest)
+    for table, day, run_id, status, announcement, *rest in session.query(_RUNS, window).rows:
+        run = Run(table, day, run_id, Status(status), Announcement(announcement), *rest)
         book.last.setdefault((table, day), run)
         if run.status is not Status.RUNNING:
             book.ended.setdefault((table, day), run)
         if run.status.wrote:
             book.made.setdefault((table, day), run)
+        if run.is_unannounced:
+            book.unannounced.setdefault((table, day), run)
+    book.fences.update(dict(session.query(f"SELECT output_table, sequence FROM {FENCES.id}").rows))
     for table, day, fingerprint, definition, count in session.query(_FAILURES, window).rows:
         book.failures[table, day, fingerprint, definition] = count
     book.raw = {(name, day): Version(*version) for name, day, *version in session.query(_VERSIONS, window).rows}
@@ -130,18 +175,21 @@ def read(session: Session, dates: DateRange) -> Book:
 
 
 _RUNS = f"""SELECT
-  output_table, game_date, run_id, status, reason_code, reason, trigger_source, UNIX_MICROS(started_at) AS started,
+  output_table, game_date, run_id, status, {ANNOUNCEMENT} AS announcement, reason_code, reason, trigger_source,
+  UNIX_MICROS(started_at) AS started,
   UNIX_MICROS(finished_at) AS finished, rows_written, rows_expected, input_fingerprint, definition_hash, output_hash,
-  attempt
+  attempt, sequence, UNIX_MICROS(noted_at) AS noted
 FROM {PROCESSOR_RUNS.id}
 WHERE game_date BETWEEN @start_date AND @end_date
 QUALIFY
   ROW_NUMBER() OVER (
-    PARTITION BY output_table, game_date, status = 'RUNNING', status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED')
-    ORDER BY started_at DESC, run_id DESC
+    PARTITION BY
+      output_table, game_date, status = 'RUNNING', status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED'),
+      {IS_UNANNOUNCED}
+    ORDER BY {NEWEST_FIRST}
   ) = 1
-ORDER BY started DESC, run_id DESC"""
-"""The newest run of each table-date that has not ended, that failed, and that wrote."""
+ORDER BY {NEWEST_FIRST}"""
+"""The newest run of each table-date that has not ended, that failed, that wrote, and that wrote and told nobody."""
 
 _FAILURES = f"""SELECT output_table, game_date, input_fingerprint, definition_hash, COUNT(*) AS failures
 FROM {PROCESSOR_RUNS.id}

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from time import perf_counter
 
 from processors import records, statements
+from processors.declaration import Dated
+from processors.gates import Missing
 from processors.judging import judge
 from processors.records import Attempt, Record
 from processors.request import Outcome
@@ -60,20 +62,62 @@ def _attempted(session: Session, attempt: Attempt, stored: Mapping[date, int]) -
     border("run.computed")
     with _timed(attempt, "check"):
         judged = list(judge(session, processor, attempt.dates, parameters, stored))
+        lost = _read_lost_games(session, attempt, parameters, stored)
     border("run.checked")
     seconds = perf_counter() - clock
     outcomes = [
         replace(
-            _degraded(one, attempt.lacking.get(one.date, [])),
+            _keep_games(_degraded(one, attempt.lacking.get(one.date, [])), lost.get(one.date, [])),
             run_id=attempt.run_id(one.date) if one.status.ran else None,
             seconds=seconds,
         )
         for one in judged
     ]
-    return outcomes, _exchange(session, attempt, outcomes)
+    kept = [game.game_id for outcome in outcomes if outcome.status.wrote for game in lost.get(outcome.date, [])]
+    return outcomes, _exchange(session, attempt, outcomes, kept)
 
 
-def _exchange(session: Session, attempt: Attempt, outcomes: list[Outcome]) -> list[Record]:
+@dataclass(frozen=True, slots=True)
+class LostGame:
+    """A game that has rows in an output table, and no raw rows any more.
+
+    Attributes:
+        stored: its rows in the output table.
+        staged: rows that could be computed of it nevertheless.
+    """
+
+    game_id: str
+    stored: int
+    staged: int
+
+
+def _read_lost_games(
+    session: Session, attempt: Attempt, parameters: Mapping[str, object], stored: Mapping[date, int]
+) -> dict[date, list[LostGame]]:
+    """By date, the games whose rows stay because what they were made from is gone."""
+    games: dict[date, list[LostGame]] = {}
+    if attempt.request.keep_games and attempt.processor.dated is Dated.RESULTS and any(stored.values()):
+        for day, *game in session.query(statements.lost_games(attempt.processor), parameters).rows:
+            games.setdefault(day, []).append(LostGame(*game))
+    return games
+
+
+def _keep_games(outcome: Outcome, games: Sequence[LostGame]) -> Outcome:
+    """What becomes of a date some of whose games stay as they were: their raw rows must come back."""
+    if not (games and outcome.status.wrote):
+        return outcome
+    names = ", ".join(sorted(game.game_id for game in games))
+    kept = sum(game.stored for game in games)
+    return replace(
+        outcome,
+        status=Status.DEGRADED,
+        rows=outcome.rows + kept - sum(game.staged for game in games),
+        reason_code="games_lost",
+        reason=f"{len(games)} games have lost their raw rows, and keep the {kept} rows made from them: {names}",
+    )
+
+
+def _exchange(session: Session, attempt: Attempt, outcomes: list[Outcome], kept: list[str]) -> list[Record]:
     written = {one.date: one for one in outcomes if one.status.wrote}
     stamps = {day: _stamps(attempt.run_id(day)) for day in written}
     ended: list[Record] = []
@@ -93,7 +137,7 @@ def _exchange(session: Session, attempt: Attempt, outcomes: list[Outcome]) -> li
         return ended
 
     withdraw(session, [attempt.run_id(one.date) for one in outcomes if not one.status.ran])
-    session.exchange(Exchange(attempt.processor.output, stamps, PROCESSOR_RUNS, record))
+    session.exchange(Exchange(attempt.processor.output, stamps, attempt.fence, PROCESSOR_RUNS, record, kept))
     border("run.exchanged")
     return ended
 
@@ -136,11 +180,11 @@ WHERE status = 'RUNNING' AND run_id IN (SELECT one FROM UNNEST(@run_ids) AS one)
     return {run_id for (run_id,) in session.query(text, {"run_ids": run_ids}).rows}
 
 
-def _degraded(outcome: Outcome, needs: Sequence[str]) -> Outcome:
+def _degraded(outcome: Outcome, missing: Sequence[Missing]) -> Outcome:
     """What was made on incomplete inputs is nothing to build upon, even if every expected row is there."""
-    if not (needs and outcome.status in COMPLETE):
+    if not (missing and outcome.status in COMPLETE):
         return outcome
-    reason = f"ran on incomplete inputs: {', '.join(needs)}"
+    reason = f"ran on incomplete inputs: {', '.join(map(str, missing))}"
     return replace(outcome, status=Status.DEGRADED, reason_code="inputs_incomplete", reason=reason)
 
 

@@ -6,23 +6,27 @@ The answer's HTTP status carries the truth: whatever is not finished is not ackn
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from threading import Lock
 
 from processors import asking, outbox, runner
-from processors.outbox import Publish
+from processors import calendar as calendars
+from processors.book import Key
+from processors.outbox import Owed, Publish, Sent
 from processors.planner import Plan
 from processors.request import Outcome, new_id
-from shared import events
-from shared.clock import utc_now
+from shared import events, versions
+from shared.clock import DateRange, today, utc_now
 from shared.errors import NbactlError, WarehouseLocked
 from shared.events import Completion, Delivery, Received, Rejected
 from shared.ledger import DELIVERIES, Status
+from shared.tables.raw import RAW_TABLES
 from shared.version import code_version
-from shared.warehouse.base import Warehouse
+from shared.warehouse.base import Session, Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -107,6 +111,7 @@ class Handler:
     Attributes:
         actor: on whose behalf it runs.
         budget: how long a request may compute; what is not begun by then is left to the next delivery.
+        announcing: held by the request that is sending events.
     """
 
     phase: int
@@ -114,6 +119,7 @@ class Handler:
     publish: Publish
     actor: str
     budget: timedelta = timedelta(seconds=500)
+    announcing: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def push(self, body: bytes) -> Answer:
         """Answer one push; whatever goes wrong is an answer."""
@@ -142,30 +148,61 @@ class Handler:
 
     def _worked(self, answer: Answer, received: Received, received_at: datetime) -> Answer:
         """Run what is owed, and announce what was written; the warehouse is not held while announcing."""
-        with self.warehouse.writing(runner.all_tables(), must_exist=True) as session:
-            ends = received_at + self.budget
+        with self._writing() as session:
+            _note_content(session, received, self.phase, received_at)
             plan = asking.planned(
-                session, received, self.phase, received_at, deadline=ends, request_id=answer.request_id
+                session,
+                received,
+                self.phase,
+                received_at,
+                deadline=received_at + self.budget,
+                request_id=answer.request_id,
             )
             outcomes = runner.run(session, plan.survey, plan.request, _silent)
             answer = _judged(answer, plan, outcomes)
-            waiting = outbox.owed(session, answer.request_id)
+            own = plan.request.table_dates & plan.survey.book.unannounced.keys()
+            left = [
+                event for event in outbox.read_left_behind(session, self.phase, received_at) if event.key not in own
+            ]
+            waiting = outbox.read_of_dates(session, own)
             if not waiting:
                 session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
-                return answer
-        sent = outbox.send(waiting, self.publish)
-        unsent = [one for one in sent if one.error]
-        if unsent and answer.http_status == _OK:
-            said = f"{len(unsent)} of {len(sent)} announcements could not be sent: {_said(unsent[0].error)}"
-            answer = replace(answer, decision=Decision.RETRY, reason=said)
-        with self.warehouse.writing(runner.all_tables(), must_exist=True) as session:
-            outbox.note(session, sent)
-            session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
+        if waiting:
+            answer = self._announce(answer, own, waiting, received_at)
+        if left:
+            self._sweep(left)
         return answer
+
+    def _announce(self, answer: Answer, own: Collection[Key], waiting: Sequence[Owed], received_at: datetime) -> Answer:
+        """Send what the message's own table-dates owe, whoever computed them; this alone decides the answer."""
+        with ExitStack() as turn:
+            if self.announcing.acquire(blocking=False):
+                turn.callback(self.announcing.release)
+            else:
+                # another request of this process is sending, perhaps the same events
+                turn.enter_context(self.announcing)
+                with self.warehouse.reading() as session:
+                    waiting = outbox.read_of_dates(session, own)
+            sent = outbox.send(waiting, self.publish)
+            answer = _announced(answer, sent)
+            with self._writing() as session:
+                outbox.note(session, sent)
+                session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
+        return answer
+
+    def _sweep(self, left: Sequence[Owed]) -> None:
+        """Send what others left behind; whatever comes of it, the answer is decided."""
+        with suppress(NbactlError), self.announcing:
+            sent = outbox.sweep(left, self.publish)
+            with self._writing() as session:
+                outbox.note(session, sent)
+
+    def _writing(self) -> AbstractContextManager[Session]:
+        return self.warehouse.writing(runner.all_tables(), must_exist=True)
 
     def _noted(self, answer: Answer, received_at: datetime) -> Answer:
         """Write down an answer that needed no work; that it cannot be written down changes nothing about it."""
-        with suppress(NbactlError), self.warehouse.writing(runner.all_tables(), must_exist=True) as session:
+        with suppress(NbactlError), self._writing() as session:
             session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])
         return answer
 
@@ -179,6 +216,33 @@ _CALLED_FOR = {
     Decision.SKIPPED: {Status.SKIPPED_EXPECTED},
 }
 """The first decision that any outcome calls for is the request's."""
+
+
+def _note_content(session: Session, received: Received, phase: int, now: datetime) -> None:
+    """Note the raw content that a message speaks of, or that a fallback builds upon: others may have written it."""
+    event = received.event
+    if isinstance(event, Completion):
+        if event.table in _RAW:
+            versions.renew(session, _RAW[event.table], DateRange(event.game_date, event.game_date))
+    elif phase == 3:  # noqa: PLR2004 -- that reads raw rows
+        day = event.game_date or today(now) - timedelta(days=1)
+        calendar = calendars.read(session, DateRange(day, day))
+        slate = day if calendar.day(day) else calendar.next_slate(day) or day
+        versions.renew_since(session, calendar.season(slate).start)
+
+
+_RAW = {table.name: table for table in RAW_TABLES}
+
+
+def _announced(answer: Answer, sent: Sequence[Sent]) -> Answer:
+    """The answer after its own events were sent, or could not be."""
+    failed = [event for event in sent if event.error]
+    if not failed or answer.http_status != _OK:
+        return answer
+    later = [event for event in failed if not event.is_refused]
+    first = (later or failed)[0]
+    reason = f"{len(failed)} of {len(sent)} announcements could not be sent: {_said(first.error)}"
+    return replace(answer, decision=Decision.RETRY if later else Decision.FAILED, reason=reason)
 
 
 def _judged(answer: Answer, plan: Plan, outcomes: Sequence[Outcome]) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from processors.book import IS_UNANNOUNCED
 from processors.declaration import Processor
 from shared.clock import DateRange
 from shared.ledger import PROCESSOR_RUNS
@@ -19,7 +20,7 @@ class Sought:
     Attributes:
         dates: output dates; None for all.
         processors: none means all.
-        failed: only those that failed or died.
+        failed: only those that failed or died, or whose announcement failed.
         limit: the newest so many.
     """
 
@@ -31,8 +32,11 @@ class Sought:
 
 def runs(session: Session, sought: Sought, now: datetime) -> Result:
     """Runs, newest first, with every column of the ledger; a run that died has the status LOST."""
-    conditions = ["started_at <= @now"]
-    params: dict[str, object] = {"now": now, "lost_before": now - session.lease, "count": sought.limit}
+    conditions = ["TRUE"]
+    params: dict[str, object] = {"lost_before": now - session.lease, "count": sought.limit}
+    lost = "status = 'RUNNING'"
+    if session.lease:  # where no lock keeps readers out, a young run may be at work
+        lost += " AND noted_at <= @lost_before"
     if sought.dates:
         conditions.append("game_date BETWEEN @start_date AND @end_date")
         params |= {"start_date": sought.dates.start, "end_date": sought.dates.end}
@@ -40,14 +44,15 @@ def runs(session: Session, sought: Sought, now: datetime) -> Result:
         conditions.append("processor_name IN (SELECT one FROM UNNEST(@processors) AS one)")
         params["processors"] = [one.name for one in sought.processors]
     if sought.failed:
-        conditions.append("status IN ('FAILED_TRANSIENT', 'FAILED_PERMANENT', 'LOST')")
+        unannounced = f"({IS_UNANNOUNCED} AND publish_error IS NOT NULL)"
+        conditions.append(f"(status IN ('FAILED_TRANSIENT', 'FAILED_PERMANENT', 'LOST') OR {unannounced})")
     columns = ", ".join(name for name in PROCESSOR_RUNS.column_names if name != "status")
     text = f"""WITH seen AS (
-  SELECT {columns}, IF(status = 'RUNNING' AND started_at <= @lost_before, 'LOST', status) AS status
+  SELECT {columns}, IF({lost}, 'LOST', status) AS status
   FROM {PROCESSOR_RUNS.id}
 ),
 chosen AS (
-  SELECT *, ROW_NUMBER() OVER (ORDER BY started_at DESC, phase DESC, game_date DESC, run_id DESC) AS nth
+  SELECT *, ROW_NUMBER() OVER (ORDER BY noted_at DESC, sequence DESC, phase DESC, game_date DESC, run_id DESC) AS nth
   FROM seen
   WHERE {" AND ".join(conditions)}
 )

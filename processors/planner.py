@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from processors import graph, survey
 from processors.book import Key
 from processors.declaration import Dated, Processor, Relation
 from processors.request import Request, Trigger, Work, new_id
 from processors.survey import Survey
-from shared.clock import DateRange, utc_now
+from shared.clock import DateRange, today, utc_now
 from shared.warehouse.base import Session
+
+_COMING = timedelta(days=8)
+"""How far ahead slates may have been computed: the longest pause of a season, and a day."""
+_LATELY = timedelta(days=14)
+"""How old a slate may be that a fallback mends."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,12 @@ class Asked:
     Attributes:
         processors: names; none means all.
         as_of: the moment after which no line or report is seen, UTC.
+        now: the moment that makes today, UTC; None for the clock's.
         force: why to compute what has not changed; None to leave that.
         announce: whether what is written is to be announced.
         deadline: when no further statement is begun, UTC.
         retry_failed: whether to compute again what has failed for good on the same inputs.
+        keep_games: whether the rows of a game stay whose raw rows are gone.
         request_id: groups the runs; None for a new one.
     """
 
@@ -95,11 +102,13 @@ class Asked:
     processors: Sequence[str] = ()
     trigger: Trigger | None = None
     as_of: datetime | None = None
+    now: datetime | None = None
     allow_incomplete: bool = False
     force: str | None = None
     announce: bool = False
     deadline: datetime | None = None
     retry_failed: bool = True
+    keep_games: bool = False
     request_id: str | None = None
 
 
@@ -130,8 +139,9 @@ def backfill(session: Session, asked: Asked, phases: Sequence[int]) -> Plan:
 def after_event(session: Session, asked: Asked, phase: int, table: str, analysis_date: date | None = None) -> Plan:
     """Every table of a phase for the dates that new rows of a table concern.
 
-    Rows dated X concern date X of those who read the same date, and the next slate after X of those who read history;
-    and so on through what the phase itself makes of them.
+    Rows dated X concern date X of those who read the same date. Those who read history they concern on the next slate
+    after X, and on every slate from today on that was computed already; and so on through what the phase itself makes
+    of them. What older slates no longer agree with is left to a fallback or a backfill.
 
     Args:
         session: on the warehouse.
@@ -140,7 +150,8 @@ def after_event(session: Session, asked: Asked, phase: int, table: str, analysis
         table: that has new rows.
         analysis_date: the slate, where the message names it.
     """
-    seen = survey.take(session, asked.dates)
+    now = asked.now or utc_now()
+    seen = survey.take(session, asked.dates, now, until=today(now) + _COMING)
     reached = _reached(seen, phase, table, asked.dates.start, analysis_date)
     makers = {one.output.name: one for one in graph.processors_in_order()}
     dates: dict[Dated, set[date]] = {Dated.RESULTS: set(), Dated.SLATE: set()}
@@ -150,11 +161,35 @@ def after_event(session: Session, asked: Asked, phase: int, table: str, analysis
 
 
 def fallback(session: Session, asked: Asked, phase: int) -> Plan:
-    """What a phase owes by the clock: results of a date and the contexts of the next slate, or all of a slate."""
-    if phase == 3:  # noqa: PLR2004 -- results and contexts
-        return analytics(session, asked)
-    seen = survey.take(session, asked.dates)
-    return _plan(asked, seen, [phase], [], seen.calendar.slates(asked.dates))
+    """What a phase owes by the clock: results of a date and the contexts of the next slate, or all of a slate.
+
+    And whatever of the season was made from other results than there are now; of slates those of the last two weeks
+    and of the days to come.
+
+    Args:
+        session: on the warehouse.
+        asked: the date that the phase is to produce.
+        phase: that is asked.
+    """
+    now = asked.now or utc_now()
+    since = today(now) - _LATELY
+    seen = survey.take(
+        session, DateRange(min(since, asked.dates.start), asked.dates.end), now, until=today(now) + _COMING
+    )
+    makers = [one for one in graph.processors_in_order() if one.phase == phase]
+    slates = {day for one in makers if one.dated is Dated.SLATE for day in _changed(seen, one) if day >= since}
+    if phase > 3:  # noqa: PLR2004 -- slates alone
+        return _plan(asked, seen, [phase], [], sorted(slates.union(seen.calendar.slates(asked.dates))))
+    results = {day for one in makers if one.dated is Dated.RESULTS for day in _changed(seen, one)}
+    following = {slate for day in seen.calendar.results(asked.dates) if (slate := seen.calendar.next_slate(day))}
+    asked_results = seen.calendar.results(asked.dates)
+    return _plan(asked, seen, [phase], sorted(results.union(asked_results)), sorted(slates | following))
+
+
+def _changed(seen: Survey, processor: Processor) -> list[date]:
+    """The dates that were computed and would come out otherwise now, or will once the season's results are mended."""
+    made = [day for name, day in seen.book.made if name == processor.output.name]
+    return [day for day in made if seen.stale(processor, day)]
 
 
 def _reached(seen: Survey, phase: int, table: str, day: date, analysis_date: date | None) -> set[Key]:
@@ -163,23 +198,28 @@ def _reached(seen: Survey, phase: int, table: str, day: date, analysis_date: dat
     new = {(table, day)}
     while new:
         found |= new
-        readers = ((one, name, dated) for name, dated in new for one in graph.triggers() if one.table == name)
         new = {
-            (one.processor.output.name, concerned)
-            for one, _, dated in readers
-            if one.processor.phase == phase
-            and (concerned := _concerned(seen, one, dated, analysis_date))
-            and (one.processor.output.name, concerned) not in found
-        }
+            (trigger.processor.output.name, concerned)
+            for name, dated in new
+            for trigger in graph.triggers()
+            if trigger.table == name and trigger.processor.phase == phase
+            for concerned in _concerned(seen, trigger, dated, analysis_date)
+        } - found
     return {(name, dated) for name, dated in found if (name, dated) != (table, day)}
 
 
-def _concerned(seen: Survey, trigger: graph.Trigger, day: date, analysis_date: date | None) -> date | None:
+def _concerned(seen: Survey, trigger: graph.Trigger, day: date, analysis_date: date | None) -> set[date]:
     if trigger.relation is Relation.SAME_DATE:
-        return day
+        return {day}
     slate = analysis_date or seen.calendar.next_slate(day)
     # no slate reads what came before its season
-    return slate if slate and seen.calendar.season(slate).start <= day else None
+    if not slate or seen.calendar.season(slate).start > day:
+        return set()
+    ends, coming = seen.calendar.season(slate).end, max(slate, today(seen.now))
+    computed = {
+        made for name, made in seen.book.made if name == trigger.processor.output.name and coming <= made <= ends
+    }
+    return {slate, *computed}
 
 
 def _owed(seen: Survey, day: date) -> bool:
@@ -200,6 +240,7 @@ def _plan(asked: Asked, seen: Survey, phases: Sequence[int], results: Sequence[d
         announce=asked.announce,
         deadline=asked.deadline,
         retry_failed=asked.retry_failed,
+        keep_games=asked.keep_games,
         request_id=asked.request_id or new_id(),
     )
     return Plan(asked.dates, seen, request)

@@ -50,7 +50,7 @@ def leftovers(session: Session) -> list[Leftover]:
     seen = _everything(session)
     unsaid = [
         Leftover(Kind.UNSAID, one.table, one.date, f"what was written is not announced on {one.topic}")
-        for one in outbox.owed(session)
+        for one in outbox.read_all(session)
     ]
     unnoted = [
         Leftover(Kind.UNNOTED, name, day, "its content is not the one that was noted")

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from processors.book import Run
+from processors.book import Announcement, Run
 from processors.declaration import Processor
+from processors.gates import Missing
 from processors.inputs import definition
 from processors.request import Outcome, Request, new_id
 from processors.survey import Survey
@@ -29,6 +30,7 @@ class Attempt:
 
     Attributes:
         lacking: by date, what of its required inputs is not complete.
+        fence: how many times dates of the table had been exchanged when its inputs were read.
         steps: milliseconds of each step, filled in as it goes.
         begun: by date, the ledger's row as the run begins.
     """
@@ -36,7 +38,8 @@ class Attempt:
     processor: Processor
     request: Request
     dates: Sequence[date]
-    lacking: Mapping[date, Sequence[str]]
+    lacking: Mapping[date, Sequence[Missing]]
+    fence: int
     started: datetime = field(default_factory=utc_now)
     steps: dict[str, int] = field(default_factory=dict)
     begun: dict[date, Record] = field(default_factory=dict)
@@ -85,6 +88,7 @@ def _begun(attempt: Attempt, day: date, survey: Survey) -> Record:
         "started_at": attempt.started,
         "forced": bool(request.force) or opened,
         "force_reason": request.force or ("incomplete inputs allowed" if opened else None),
+        "sequence": attempt.fence,
     }
 
 
@@ -107,6 +111,7 @@ def end(attempt: Attempt, outcome: Outcome, output_hash: str | None, error: Base
         "steps": json.dumps(attempt.steps),
         "error_type": type(error).__name__ if error else None,
         "error_message": str(error)[:_MESSAGE] if error else None,
+        "sequence": attempt.fence + outcome.status.wrote,
     }
 
 
@@ -128,7 +133,14 @@ def noted(record: Record) -> Run:
         definition=record["definition_hash"],
         output_hash=record["output_hash"],
         attempt=record["attempt"],
+        sequence=record["sequence"],
+        noted_micros=None,
+        announcement=Announcement.WAITING if _owes_event(record) else Announcement.NONE,
     )
+
+
+def _owes_event(record: Record) -> bool:
+    return record["announce"] and record["status"] in (Status.SUCCESS, Status.DEGRADED)
 
 
 def _micros(moment: datetime) -> int:

@@ -56,6 +56,7 @@ class Request:
         announce: whether runs owe an event when their rows are written.
         deadline: when no further statement is begun, UTC.
         retry_failed: whether to compute again what has failed for good on the same inputs.
+        keep_games: whether the rows of a game stay whose raw rows are gone.
         request_id: groups the runs.
     """
 
@@ -67,12 +68,18 @@ class Request:
     announce: bool = False
     deadline: datetime | None = None
     retry_failed: bool = True
+    keep_games: bool = False
     request_id: str = field(default_factory=new_id)
 
     @property
     def size(self) -> int:
         """Table-dates to compute, or to say why not."""
         return sum(len(dates) for _, dates in self.work)
+
+    @property
+    def table_dates(self) -> set[tuple[str, date]]:
+        """Bare output table and date of all that is asked for."""
+        return {(processor.output.name, day) for processor, dates in self.work for day in dates}
 
     @property
     def is_empty(self) -> bool:

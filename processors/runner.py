@@ -14,10 +14,10 @@ from datetime import date
 from graphlib import TopologicalSorter
 from threading import Lock
 
-from processors import computing, gates, graph, records
-from processors.book import Key
+from processors import computing, graph, records
 from processors.calendar import spans
 from processors.declaration import Processor
+from processors.gates import Missing
 from processors.inputs import definition
 from processors.records import Attempt
 from processors.request import Outcome, Request
@@ -124,12 +124,13 @@ class _Runner:
                 self._compute(session, processor, [day for day in wanted if span.start <= day <= span.end], lacking)
 
     def _compute(
-        self, session: Session, processor: Processor, dates: list[date], lacking: Mapping[date, list[str]]
+        self, session: Session, processor: Processor, dates: list[date], lacking: Mapping[date, list[Missing]]
     ) -> None:
-        attempt = Attempt(processor, self.request, dates, lacking)
         with self.desk:
             if self.stopped:
                 return
+            fence = self.survey.book.fences[processor.output.name]
+            attempt = Attempt(processor, self.request, dates, lacking, fence)
             self.watch(f"{processor.output.name} {DateRange(dates[0], dates[-1])}", 0)
             records.begin(attempt, self.survey)
             stored = {day: self.survey.book.rows((processor.output.name, day)) for day in dates}
@@ -145,22 +146,16 @@ class _Runner:
         if outcomes:
             self.watch(processor.output.name, len(outcomes))
 
-    def _lacking(self, processor: Processor, dates: tuple[date, ...]) -> dict[date, list[str]]:
-        waiting: set[Key] = {
-            (name, one.date)
-            for name, outcomes in self.outcomes.items()
-            for one in outcomes
-            if one.status is Status.NOT_READY
-        }
-        book, calendar = self.survey.book, self.survey.calendar
-        return {day: gates.lacking(book, calendar, processor, day, waiting) for day in dates}
+    def _lacking(self, processor: Processor, dates: tuple[date, ...]) -> dict[date, list[Missing]]:
+        settled = {(name, one.date): one.status for name, outcomes in self.outcomes.items() for one in outcomes}
+        return {day: self.survey.gates.missing(processor, day, settled) for day in dates}
 
-    def _answer(self, processor: Processor, day: date, needs: list[str]) -> Outcome | None:
+    def _answer(self, processor: Processor, day: date, missing: list[Missing]) -> Outcome | None:
         """What to say without computing; None where a run is owed."""
         if code := self.survey.nothing_expected(processor, day):
             return Outcome(processor, day, Status.SKIPPED_EXPECTED, reason_code=code, reason=_NOTHING[code])
-        if needs and not self.request.allow_incomplete:
-            reason = f"waits for {', '.join(needs)}"
+        if missing and not self.request.allow_incomplete:
+            reason = f"waits for {', '.join(map(str, missing))}"
             return Outcome(processor, day, Status.NOT_READY, reason_code="inputs_incomplete", reason=reason)
         if late := self._late(processor, day):
             return late

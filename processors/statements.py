@@ -136,6 +136,29 @@ FROM (
 WHERE broken != ''"""
 
 
+def lost_games(processor: Processor) -> str:
+    """Games of the dates whose stored rows rest on raw rows that are gone: with rows stored, and rows in `stage`.
+
+    A game is lost where the schedule still has it and `stage` does not, or where its play-by-play was read and is gone.
+    """
+    table = processor.output
+    return compose(f"""-- uses: schedule
+SELECT o.date, o.game_id, o.stored_count, COALESCE(s.staged_count, 0) AS staged_count
+FROM (
+  SELECT
+    {table.date_column} AS date, game_id, COUNT(*) AS stored_count, COUNT(shot_zones_source) AS zoned_count
+  FROM {table.id}
+  WHERE {table.date_column} BETWEEN @start_date AND @end_date
+  GROUP BY 1, 2
+) AS o
+INNER JOIN schedule AS g ON g.game_id = o.game_id AND g.game_date = o.date AND g.is_final AND g.game_status != 4
+LEFT JOIN (SELECT game_id, COUNT(*) AS staged_count FROM stage GROUP BY game_id) AS s ON s.game_id = o.game_id
+LEFT JOIN (
+  SELECT DISTINCT game_id FROM nba_raw.nbac_play_by_play WHERE game_date BETWEEN @start_date AND @end_date
+) AS p ON p.game_id = o.game_id
+WHERE s.game_id IS NULL OR (o.zoned_count > 0 AND p.game_id IS NULL)""")
+
+
 def _checked(processor: Processor) -> str:
     """The rows of `stage`, a few columns wide, with the codes of every hard check that fails.
 

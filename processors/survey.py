@@ -9,10 +9,11 @@ from functools import cached_property
 
 from processors import book as books
 from processors import calendar as calendars
-from processors import gates, graph, inputs
-from processors.book import Book, Key, Run
+from processors import graph, inputs
+from processors.book import Announcement, Book, Key, Run
 from processors.calendar import Calendar
 from processors.declaration import Dated, Processor, Relation
+from processors.gates import Gates
 from processors.inputs import Inputs
 from shared.border import border
 from shared.clock import EASTERN, DateRange, utc_now
@@ -21,8 +22,8 @@ from shared.ledger import Status
 from shared.tables.raw import SCHEDULE
 from shared.warehouse.base import Session
 
-_RESULTS_DUE = time(2, 30)
-_PRECOMPUTE_DUE = time(3, 30)
+_RESULTS_DUE = time(4, 10)
+_PRECOMPUTE_DUE = time(4, 40)
 _AHEAD = timedelta(days=8)
 
 
@@ -36,6 +37,7 @@ class State(StrEnum):
     FAILED = "FAILED"
     LOST = "LOST"
     STALE = "STALE"
+    UNANNOUNCED = "UNANNOUNCED"
     DEGRADED = "DEGRADED"
     DONE = "DONE"
 
@@ -43,6 +45,12 @@ class State(StrEnum):
     def well(self) -> bool:
         """Whether nobody need do anything."""
         return self in (State.NO_GAMES, State.NOT_DUE, State.DONE)
+
+
+_REASONS = {
+    Announcement.WAITING: "its rows are written, and nobody was told",
+    Announcement.REFUSED: "its rows are written, and the event breaks a limit of Pub/Sub",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,7 @@ class Survey:
         self.now = now
         self.lease = lease
         self.inputs = Inputs(book, calendar)
+        self.gates = Gates(book, calendar, self._has_changed_inputs)
         self._outdated: dict[Key, tuple[int, str | None]] = {}
         self._stale: dict[Key, str | None] = {}
         self._stale_days: dict[str, list[date]] = {}
@@ -125,9 +134,16 @@ class Survey:
         if self.book.ended[key].status.failed:
             return "its last run failed"
         incomplete = made.status is Status.DEGRADED and made.reason_code == "inputs_incomplete"
-        if incomplete and not gates.lacking(self.book, self.calendar, processor, key[1]):
+        if incomplete and not self.gates.missing(processor, key[1]):
             return "its inputs are complete now"
         return self.book.altered(key)
+
+    def _has_changed_inputs(self, key: Key) -> bool:
+        """Whether a computed table-date reads something else now; another definition alone does not count."""
+        made, maker = self.book.made.get(key), self._makers.get(key[0])
+        if made is None or maker is None:
+            return False
+        return made.fingerprint != self.inputs.fingerprint(maker, key[1])
 
     def stale(self, processor: Processor, day: date) -> str | None:
         """Why what is stored is no longer right, or soon will not be; None where nothing is stored, or all is well."""
@@ -139,7 +155,7 @@ class Survey:
         return self._stale[key]
 
     def due(self, processor: Processor, day: date) -> datetime:
-        """From when on a table is overdue: results and contexts in the night after the games, Phase 4 an hour later."""
+        """From when on a table is overdue: results and contexts the night after the games, Phase 4 soon after."""
         if processor.phase > 3:  # noqa: PLR2004 -- Phase 4
             return datetime.combine(day, _PRECOMPUTE_DUE, EASTERN)
         games = day
@@ -157,10 +173,16 @@ class Survey:
         if processor.dated is Dated.RESULTS and games.final < games.games:
             return self._pending(processor, day, f"{games.games - games.final} of {games.games} games to end")
         if made is None:
-            needs = gates.lacking(self.book, self.calendar, processor, day)
-            return self._pending(processor, day, ", ".join(needs) or "a run: its inputs are there")
+            missing = ", ".join(map(str, self.gates.missing(processor, day)))
+            return self._pending(processor, day, missing or "a run: its inputs are there")
+        return self._state_of_rows(processor, day, made)
+
+    def _state_of_rows(self, processor: Processor, day: date, made: Run) -> tuple[State, str | None]:
+        """The state of a table-date whose rows are there."""
         if reason := self.stale(processor, day):
             return State.STALE, reason
+        if unannounced := self.book.unannounced.get((processor.output.name, day)):
+            return State.UNANNOUNCED, _REASONS[unannounced.announcement]
         return (State.DEGRADED, made.reason) if made.status is Status.DEGRADED else (State.DONE, None)
 
     def _trouble(self, processor: Processor, day: date, last: Run | None) -> tuple[State, str | None] | None:
@@ -168,7 +190,7 @@ class Survey:
         if last and last.status.failed:
             return State.FAILED, f"{last.reason} (attempt {last.attempt})"
         if last and last.status is Status.RUNNING:
-            if self.now - last.started_at < self.lease:
+            if self.lease and last.noted_at and self.now - last.noted_at < self.lease:
                 return State.RUNNING, None
             # what it was to make may be there nevertheless: then nothing is lost
             return (State.LOST, "the run died") if self.outdated(processor, day) else None
@@ -204,8 +226,14 @@ class Survey:
         return {one.output.name: one for one in graph.processors_in_order()}
 
 
-def take(session: Session, dates: DateRange, now: datetime | None = None) -> Survey:
+def take(session: Session, dates: DateRange, now: datetime | None = None, until: date | None = None) -> Survey:
     """Read schedule and ledger: of the dates, of their seasons before them, and of the days just after.
+
+    Args:
+        session: on the warehouse.
+        dates: that are asked for.
+        now: the moment at which tables are due or not, UTC.
+        until: read on to this date, as far as the season of the dates goes.
 
     Raises:
         PreconditionFailed: the schedule is empty.
@@ -216,7 +244,10 @@ def take(session: Session, dates: DateRange, now: datetime | None = None) -> Sur
     near = [day.date for day in calendar.days if dates.start <= day.date <= dates.end]
     following = calendar.next_slate(dates.end)
     games = [*near, following] if following else near
-    first = min([dates.start, *(calendar.season(day).start for day in games)])
+    seasons = [calendar.season(day) for day in games]
+    first = min([dates.start, *(season.start for season in seasons)])
+    if until:
+        games += [min(until, season.end) for season in seasons]
     book = books.read(session, DateRange(first, max([dates.end, *games]) + _AHEAD))
     border("survey.taken")
     return Survey(calendar, book, now or utc_now(), session.lease)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from processors.request import new_id
 from shared.clock import utc_now
-from shared.ledger import DELIVERIES, PROCESSOR_RUNS
+from shared.ledger import DELIVERIES, NEWEST_FIRST, PROCESSOR_RUNS
 from shared.version import code_version
 from shared.warehouse.base import Result, Session
 
@@ -29,7 +29,7 @@ def runs(session: Session, correlation_id: str) -> Result:
   rows_expected, reason, steps, published_topic, published_message_id, published_at, publish_error
 FROM {PROCESSOR_RUNS.id}
 WHERE correlation_id = @correlation_id
-ORDER BY started_at, processor_name, game_date"""
+ORDER BY noted_at, sequence, processor_name, game_date"""
     return session.query(text, {"correlation_id": correlation_id})
 
 
@@ -48,7 +48,7 @@ def chain_of(session: Session, table: str, day: date) -> str | None:
     text = f"""SELECT correlation_id
 FROM {PROCESSOR_RUNS.id}
 WHERE output_table = @table AND game_date = @day
-QUALIFY ROW_NUMBER() OVER (ORDER BY started_at DESC, run_id DESC) = 1"""
+QUALIFY ROW_NUMBER() OVER (ORDER BY {NEWEST_FIRST}) = 1"""
     return next((name for (name,) in session.query(text, {"table": table, "day": day}).rows), None)
 
 
@@ -78,7 +78,7 @@ failed AS (
   CROSS JOIN UNNEST(d.run_ids) AS id
   INNER JOIN {PROCESSOR_RUNS.id} AS r ON r.run_id = id
   WHERE d.request_id IN (SELECT request_id FROM newest) AND r.status IN ('FAILED_TRANSIENT', 'FAILED_PERMANENT')
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY d.request_id ORDER BY r.started_at, r.run_id) = 1
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY d.request_id ORDER BY r.noted_at, r.run_id) = 1
 )
 SELECT n.*, f.processor_name, f.reason_code
 FROM newest AS n

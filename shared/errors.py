@@ -8,7 +8,8 @@ NbactlError                  1  failed
 ├── PreconditionFailed       5  something must be true first, and is not
 │   ├── NotFound             5  the thing asked for does not exist
 │   │   └── UnknownName      5  ... and the name looks like a slip of the pen
-│   └── WarehouseLocked      5  another process writes to the warehouse (transient)
+│   ├── WarehouseLocked      5  another process writes to the warehouse (transient)
+│   └── Overtaken            5  somebody else has written the table meanwhile (transient)
 ├── ChangesPending           6  `--check` found changes or drift
 ├── Undetermined             7  the question could not be answered: neither yes nor no
 │   └── TimedOut             7  ... in the time allowed (transient)
@@ -129,6 +130,12 @@ class WarehouseLocked(PreconditionFailed):
             why=f"process {holder} is writing to it" if holder else "another process is writing to it",
             hint=f"wait for it to finish, or look at it: ps -fp {holder}" if holder else "try again later",
         )
+
+
+class Overtaken(PreconditionFailed):
+    """Somebody else has written the table since its inputs were read; a retry finds what is still owed."""
+
+    transient = True
 
 
 class ChangesPending(NbactlError):

@@ -105,6 +105,31 @@ PROCESSOR_RUNS = Table(
         nullable("published_message_id", STRING, "NULL on a verified write that announces: the event is owed"),
         nullable("published_at", TIMESTAMP),
         nullable("publish_error", STRING, "the last one"),
+        nullable(
+            "publish_refused",
+            BOOL,
+            "whether the event breaks a limit of Pub/Sub: it is set aside, and only nbactl reconcile tries it again",
+        ),
+        nullable("sequence", INT64, "exchanges of the output table that the run saw, its own included: orders runs"),
+        nullable("noted_at", TIMESTAMP, "when the row was written, by the warehouse's order and not by a clock alone"),
+    ),
+)
+
+NEWEST_FIRST = "sequence DESC, status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED'), noted_at DESC, run_id DESC"
+"""GoogleSQL order of the runs of one table-date: by commit, never by a clock that somebody may have set.
+
+A failure saw what the success before it had made: at one `sequence` it is the newer of the two.
+"""
+
+FENCES = Table(
+    dataset="nba_orchestration",
+    name="fences",
+    row="output table",
+    key=("output_table",),
+    partition=None,
+    columns=(
+        required("output_table", STRING, "bare table name"),
+        required("sequence", INT64, "how many times dates of the table were exchanged"),
     ),
 )
 
@@ -161,5 +186,5 @@ DELIVERIES = Table(
     ),
 )
 
-LEDGER_TABLES = (PROCESSOR_RUNS, RAW_VERSIONS, DELIVERIES)
+LEDGER_TABLES = (PROCESSOR_RUNS, FENCES, RAW_VERSIONS, DELIVERIES)
 """The pipeline's memory."""

@@ -50,6 +50,13 @@ def renew_all(session: Session) -> None:
         renew(session, table, dates)
 
 
+def renew_since(session: Session, start: date) -> None:
+    """Note the content that every raw table has now from a date on."""
+    for table, dates in _spans(session):
+        if dates.end >= start:
+            renew(session, table, DateRange(max(dates.start, start), dates.end))
+
+
 def unnoted(session: Session) -> dict[str, list[date]]:
     """By table, the dates whose content is not the one that was noted; changes nothing."""
     found = {}

@@ -3,21 +3,23 @@
 import base64
 import itertools
 import json
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors import graph, outbox, survey
+from processors import asking, graph, outbox, reconcile, survey
 from processors.handling import Answer, Decision, Handler
 from processors.survey import State
 from shared import events
-from shared.clock import DateRange
-from shared.errors import TimedOut
+from shared.clock import DateRange, utc_now
+from shared.errors import MessageRefused, TimedOut
 from shared.events import Message
 from shared.ledger import DELIVERIES, PROCESSOR_RUNS, Status
 from shared.tables.raw import PLAYER_BOX
@@ -38,6 +40,9 @@ class Pipeline:
     warehouse: DuckDBWarehouse
     published: list[tuple[str, Message]] = field(default_factory=list)
     down: bool = False
+    refusing: bool = False
+    tries: int = 0
+    seconds: float = 0
 
     def push(self, phase: int, message: Message, *, message_id: str = "1") -> Answer:
         return Handler(phase, self.warehouse, self._publish, "tests").push(body(message, message_id))
@@ -52,6 +57,10 @@ class Pipeline:
         return [self.push(4, message) for message in due]
 
     def _publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
+        self.tries += 1
+        time.sleep(self.seconds)
+        if self.refusing and not (self.down and self.tries % 2):
+            raise MessageRefused(f"{topic} takes no such message", why="it is too long")
         if self.down:
             raise TimedOut(f"could not publish to {topic}", why="nobody answers")
         self.published.append((topic, Message(data, attributes)))
@@ -204,19 +213,104 @@ def test_a_publisher_that_is_down_fails_no_data_and_the_next_attempt_announces(p
     ) == [(5, 0)]
 
 
-def test_what_another_request_is_about_to_send_is_left_to_it(pipeline: Pipeline) -> None:
+def forget_attempts(warehouse: DuckDBWarehouse) -> None:
+    """Let the ledger look as if whoever wrote the rows had died before announcing them."""
+    alter(
+        warehouse,
+        f"UPDATE {PROCESSOR_RUNS.id} SET publish_error = NULL, published_topic = NULL, publish_refused = NULL"
+        " WHERE announce",
+    )
+
+
+def test_what_another_process_is_about_to_send_is_left_to_it(pipeline: Pipeline) -> None:
     pipeline.down = True
     pipeline.raw(PLAYER_BOX.name, LAST)
-    alter(pipeline.warehouse, f"UPDATE {PROCESSOR_RUNS.id} SET publish_error = NULL WHERE announce")
+    forget_attempts(pipeline.warehouse)
+    now = utc_now()
     with pipeline.warehouse.reading() as session:
-        assert outbox.owed(session, "another request") == []
-        assert len(outbox.owed(session)) == 5
-    alter(
-        pipeline.warehouse,
-        f"UPDATE {PROCESSOR_RUNS.id} SET finished_at = finished_at - INTERVAL 1 MINUTE WHERE announce",
-    )
+        assert outbox.read_left_behind(session, 3, now) == []
+        assert len(outbox.read_left_behind(session, 3, now + timedelta(minutes=2))) == 5
+        assert outbox.read_left_behind(session, 4, now + timedelta(minutes=2)) == []
+        assert len(outbox.read_all(session)) == 5
+
+
+def test_a_redelivery_announces_at_once_what_a_worker_wrote_and_died_before_announcing(pipeline: Pipeline) -> None:
+    pipeline.down = True
+    pipeline.raw(PLAYER_BOX.name, LAST)
+    forget_attempts(pipeline.warehouse)
+    pipeline.down = False
+    again = pipeline.raw(PLAYER_BOX.name, LAST)
+    assert (again.http_status, again.reason, len(pipeline.published)) == (200, "nothing is owed", 5)
+
+
+def test_an_answer_waits_for_its_own_announcements_whichever_message_had_them_computed(pipeline: Pipeline) -> None:
+    pipeline.down = True
+    pipeline.raw(PLAYER_BOX.name, LAST)
+    forget_attempts(pipeline.warehouse)
+    other = pipeline.raw("nbac_team_boxscore", LAST)
+    assert (other.http_status, other.decision) == (503, Decision.RETRY)
+    assert set(statuses(other).values()) == {Status.SKIPPED_UNCHANGED}
+
+
+def test_anothers_unsent_announcement_never_decides_an_answer(pipeline: Pipeline) -> None:
+    pipeline.down = True
+    pipeline.raw(PLAYER_BOX.name, LAST)
+    other = pipeline.raw(PLAYER_BOX.name, FIRST)
+    assert (other.http_status, other.decision) == (200, Decision.COMPLETED)
+    pipeline.down = False
+    pipeline.raw(PLAYER_BOX.name, FIRST)
+    assert len(pipeline.published) == 5, "what was left behind is sent once somebody looks"
+    assert states(pipeline.warehouse, LAST, SLATE) >= {State.DONE}
+
+
+def test_what_pubsub_can_never_take_is_set_aside_and_named_and_holds_up_nobody(pipeline: Pipeline) -> None:
+    pipeline.refusing = True
+    answer = pipeline.raw(PLAYER_BOX.name, LAST)
+    assert (answer.decision, answer.http_status) == (Decision.FAILED, 500)
+    assert "5 of 5 announcements could not be sent" in str(answer.reason)
+    assert states(pipeline.warehouse, LAST, SLATE) >= {State.UNANNOUNCED}
+    pipeline.refusing = False
+    other = pipeline.raw(PLAYER_BOX.name, FIRST)
+    assert (other.http_status, pipeline.published) == (200, []), "it is not tried again by others"
     with pipeline.warehouse.reading() as session:
-        assert len(outbox.owed(session, "another request")) == 5
+        assert [one.kind for one in reconcile.leftovers(session)] == [reconcile.Kind.UNSAID] * 5
+    outbox.send_all(pipeline.warehouse, pipeline._publish)  # noqa: SLF001 -- what reconcile does
+    assert len(pipeline.published) == 5
+    assert State.UNANNOUNCED not in states(pipeline.warehouse, LAST, SLATE)
+
+
+def test_a_failure_that_may_pass_decides_before_one_that_never_will(pipeline: Pipeline) -> None:
+    pipeline.down = pipeline.refusing = True
+    answer = pipeline.raw(PLAYER_BOX.name, LAST)
+    assert answer.http_status == 503
+
+
+def test_requests_at_once_announce_each_table_date_once(pipeline: Pipeline) -> None:
+    handler = Handler(3, pipeline.warehouse, pipeline._publish, "tests")  # noqa: SLF001
+    pipeline.seconds = 0.02
+    sent = [body(loaded(table, LAST)) for table in (PLAYER_BOX.name, "nbac_team_boxscore", "nbac_play_by_play")]
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(handler.push, sent))
+    assert {(answer.http_status, answer.reason) for answer in answers} == {(200, None), (200, "nothing is owed")}
+    assert len(pipeline.published) == 5
+
+
+def test_where_nobody_answers_the_rest_is_not_tried(pipeline: Pipeline) -> None:
+    pipeline.down = True
+    pipeline.raw(PLAYER_BOX.name, LAST)
+    assert pipeline.tries == 1
+
+
+def test_a_service_that_wrote_and_did_not_announce_is_not_done_with_the_message(pipeline: Pipeline) -> None:
+    pipeline.down = True
+    pipeline.raw(PLAYER_BOX.name, LAST)
+    received = events.parse_push(body(loaded(PLAYER_BOX.name, LAST)), 3)
+    with pipeline.warehouse.reading() as session:
+        assert not asking.is_done(session, received, 3, NOW)
+    pipeline.down = False
+    pipeline.raw(PLAYER_BOX.name, LAST)
+    with pipeline.warehouse.reading() as session:
+        assert asking.is_done(session, received, 3, NOW)
 
 
 def test_a_failed_check_answers_500_and_a_redelivery_does_not_compute_again(pipeline: Pipeline) -> None:
@@ -248,7 +342,7 @@ def test_a_fault_of_ours_is_an_answer_too(pipeline: Pipeline, monkeypatch: pytes
     def fail(*_: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(outbox, "owed", fail)
+    monkeypatch.setattr(outbox, "read_left_behind", fail)
     answer = pipeline.raw(PLAYER_BOX.name, LAST)
     assert (answer.decision, answer.http_status) == (Decision.FAILED, 500)
     assert answer.reason == "ZeroDivisionError: planted"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors import inputs, planner, runner, statements, survey
+from processors import history, inputs, planner, runner, statements, survey
 from processors.book import Book
 from processors.calendar import Calendar, Day
 from processors.declaration import Dated, Processor, Relation
@@ -734,8 +734,9 @@ def test_a_retry_that_died_opens_no_gate_that_the_failure_closed(tiny_done: Duck
     alter(tiny_done, WRONG_TEAM_BOX)
     repaired(tiny_done, one_day(SECOND), processors=("TOG",))
     before = slate()
-    assert before == {"UPC", "PCF", "PDC", "MLFS"}
-    alter(tiny_done, lost_run("TOG", SECOND, minutes=0).replace("2024-12-01 17:00", "2100-01-01 17:00"))
+    # of the night before, the team boxes are wrong and the players' rows were made from others
+    assert before == {"UPC", "PSZA", "PCF", "PDC", "MLFS"}
+    alter(tiny_done, lost_run("TOG", SECOND, minutes=0))
     assert slate() == before
 
 
@@ -766,6 +767,23 @@ def test_attempts_count_failures_on_equal_inputs_alone(
     assert attempts() == [1, 1, 2, 3, 1, 2, 4]
 
 
+def test_a_run_whose_clock_was_a_year_ahead_is_followed_by_the_next(tiny_done: DuckDBWarehouse) -> None:
+    alter(
+        tiny_done,
+        f"UPDATE {PROCESSOR_RUNS.id} SET started_at = started_at + INTERVAL 1 YEAR,"
+        f" finished_at = finished_at + INTERVAL 1 YEAR WHERE {of('TOG', THIRD)}",
+        changed(PLAY_BY_PLAY.name, "x_ft", THIRD),
+    )
+    assert {one.status for one in repaired(tiny_done, one_day(THIRD), processors=("TOG",))} == {Status.SUCCESS}
+    assert surveyed(tiny_done).standing(OF["TOG"], THIRD).state is State.DONE
+    assert {one.status for one in repaired(tiny_done, one_day(THIRD), processors=("TOG",))} == {
+        Status.SKIPPED_UNCHANGED
+    }
+    with tiny_done.reading() as session:
+        newest, *_ = history.runs(session, history.Sought(one_day(THIRD), (OF["TOG"],)), LATER).records()
+    assert newest["run_id"] == surveyed(tiny_done).book.made[OF["TOG"].output.name, THIRD].run_id
+
+
 def test_a_run_is_in_the_ledger_before_it_computes_and_ends_in_the_same_row(
     tiny: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -776,7 +794,7 @@ def test_a_run_is_in_the_ledger_before_it_computes_and_ends_in_the_same_row(
     assert begun["run_id"] == ended["run_id"] == outcome.run_id
     assert (begun["finished_at"], begun["output_hash"], begun["reason_code"]) == (None, None, None)
     terminal = {"status", "rows_written", "rows_expected", "output_hash", "missing", "issue_counts", "steps"}
-    terminal |= {"finished_at", "duration_ms"}
+    terminal |= {"finished_at", "duration_ms", "sequence", "noted_at"}
     assert {name for name in ended if ended[name] != begun[name]} == terminal
     assert set(json.loads(ended["steps"])) == {"compute", "check", "write"}
 
@@ -845,6 +863,8 @@ def lost_run(short: str, day: date, *, minutes: int) -> str:
         "announce": "FALSE",
         "forced": "FALSE",
         "started_at": f"TIMESTAMPTZ '2024-12-01 17:00:00+00' - INTERVAL {minutes} MINUTE",
+        "noted_at": f"TIMESTAMPTZ '2024-12-01 17:00:00+00' - INTERVAL {minutes} MINUTE",
+        "sequence": "1000",
     }
     return f"INSERT INTO {PROCESSOR_RUNS.id} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
@@ -859,8 +879,8 @@ HERE = "a run: its inputs are there"
 CASES = {
     "no games": Case("TOG", date(2024, 11, 2), State.NO_GAMES, None),
     "no slate": Case("MLFS", date(2024, 11, 2), State.NO_GAMES, None),
-    "results before half past two": Case("TOG", FIFTH, State.NOT_DUE, "due 2024-11-09 02:30 ET", "2024-11-09 02:29"),
-    "results at half past two": Case("TOG", FIFTH, State.WAITING, HERE, "2024-11-09 02:30"),
+    "results before ten past four": Case("TOG", FIFTH, State.NOT_DUE, "due 2024-11-09 04:10 ET", "2024-11-09 04:09"),
+    "results at ten past four": Case("TOG", FIFTH, State.WAITING, HERE, "2024-11-09 04:10"),
     "results that wait for others": Case("TDG", FIFTH, State.WAITING, f"team_offense_game_summary {FIFTH}"),
     "results without their box": Case(
         "PGS",
@@ -869,12 +889,12 @@ CASES = {
         f"nbac_gamebook_player_stats {FIFTH} to be loaded, team_offense_game_summary {FIFTH}",
         planted=(f"DELETE FROM {PLAYER_BOX.id} WHERE game_date = DATE '{FIFTH}'",),
     ),
-    "contexts before half past two": Case("TGC", SLATE, State.NOT_DUE, "due 2024-11-09 02:30 ET", "2024-11-09 02:29"),
-    "contexts at half past two": Case("TGC", SLATE, State.WAITING, HERE, "2024-11-09 02:30"),
-    "contexts of opening night": Case("TGC", FIRST, State.NOT_DUE, "due 2024-11-01 02:30 ET", "2024-11-01 02:29"),
-    "Phase 4 before half past three": Case("TDZA", SLATE, State.NOT_DUE, "due 2024-11-10 03:30 ET", "2024-11-10 03:29"),
-    "Phase 4 at half past three": Case(
-        "TDZA", SLATE, State.WAITING, f"team_defense_game_summary {FIFTH}", "2024-11-10 03:30"
+    "contexts before ten past four": Case("TGC", SLATE, State.NOT_DUE, "due 2024-11-09 04:10 ET", "2024-11-09 04:09"),
+    "contexts at ten past four": Case("TGC", SLATE, State.WAITING, HERE, "2024-11-09 04:10"),
+    "contexts of opening night": Case("TGC", FIRST, State.NOT_DUE, "due 2024-11-01 04:10 ET", "2024-11-01 04:09"),
+    "Phase 4 before twenty to five": Case("TDZA", SLATE, State.NOT_DUE, "due 2024-11-10 04:40 ET", "2024-11-10 04:39"),
+    "Phase 4 at twenty to five": Case(
+        "TDZA", SLATE, State.WAITING, f"team_defense_game_summary {FIFTH}", "2024-11-10 04:40"
     ),
     "several inputs": Case(
         "PCF",
@@ -887,7 +907,7 @@ CASES = {
         "TOG", FIFTH, State.WAITING, "1 of 2 games to end", ran=True, planted=(LIVE,)
     ),
     "a game that may still be on": Case(
-        "TOG", FIFTH, State.NOT_DUE, "due 2024-11-09 02:30 ET", "2024-11-09 01:00", planted=(LIVE,)
+        "TOG", FIFTH, State.NOT_DUE, "due 2024-11-09 04:10 ET", "2024-11-09 01:00", planted=(LIVE,)
     ),
     "a slate after a game to end": Case(
         "TGC", SLATE, State.WAITING, f"1 of 2 games of {FIFTH} to end", planted=(LIVE,)
@@ -941,6 +961,22 @@ CASES = {
         ran=True,
         planted=tuple(changed(PLAY_BY_PLAY.name, "x_ft", day) for day in (THIRD, SECOND)),
     ),
+    "rows that nobody was told of": Case(
+        "TOG",
+        SECOND,
+        State.UNANNOUNCED,
+        "its rows are written, and nobody was told",
+        ran=True,
+        planted=(f"UPDATE {PROCESSOR_RUNS.id} SET announce = true WHERE {of('TOG', SECOND)}",),
+    ),
+    "rows whose event Pub/Sub does not take": Case(
+        "TOG",
+        SECOND,
+        State.UNANNOUNCED,
+        "its rows are written, and the event breaks a limit of Pub/Sub",
+        ran=True,
+        planted=(f"UPDATE {PROCESSOR_RUNS.id} SET announce = true, publish_refused = true WHERE {of('TOG', SECOND)}",),
+    ),
     "rows that are missing": Case(
         "TOG",
         SECOND,
@@ -977,15 +1013,15 @@ def test_every_state_has_a_case() -> None:
 
 
 DUE = {
-    "a night like any other": ("TOG", date(2025, 1, 15), datetime(2025, 1, 16, 7, 30, tzinfo=UTC)),
-    "results, the night the clocks go forward": ("TOG", date(2025, 3, 8), datetime(2025, 3, 9, 7, 30, tzinfo=UTC)),
-    "Phase 4, the night the clocks go forward": ("PDC", date(2025, 3, 9), datetime(2025, 3, 9, 7, 30, tzinfo=UTC)),
-    "results, the night after": ("TOG", date(2025, 3, 9), datetime(2025, 3, 10, 6, 30, tzinfo=UTC)),
-    "results, the night the clocks go back": ("TOG", date(2024, 11, 2), datetime(2024, 11, 3, 7, 30, tzinfo=UTC)),
-    "Phase 4, the night the clocks go back": ("PDC", date(2024, 11, 3), datetime(2024, 11, 3, 8, 30, tzinfo=UTC)),
-    "results, the night before": ("TOG", date(2024, 11, 1), datetime(2024, 11, 2, 6, 30, tzinfo=UTC)),
-    "contexts, the night the clocks go forward": ("UPC", date(2025, 3, 9), datetime(2025, 3, 9, 7, 30, tzinfo=UTC)),
-    "contexts after a pause": ("UPC", date(2025, 2, 19), datetime(2025, 2, 14, 7, 30, tzinfo=UTC)),
+    "a night like any other": ("TOG", date(2025, 1, 15), datetime(2025, 1, 16, 9, 10, tzinfo=UTC)),
+    "results, the night the clocks go forward": ("TOG", date(2025, 3, 8), datetime(2025, 3, 9, 8, 10, tzinfo=UTC)),
+    "Phase 4, the night the clocks go forward": ("PDC", date(2025, 3, 9), datetime(2025, 3, 9, 8, 40, tzinfo=UTC)),
+    "results, the night after": ("TOG", date(2025, 3, 9), datetime(2025, 3, 10, 8, 10, tzinfo=UTC)),
+    "results, the night the clocks go back": ("TOG", date(2024, 11, 2), datetime(2024, 11, 3, 9, 10, tzinfo=UTC)),
+    "Phase 4, the night the clocks go back": ("PDC", date(2024, 11, 3), datetime(2024, 11, 3, 9, 40, tzinfo=UTC)),
+    "results, the night before": ("TOG", date(2024, 11, 1), datetime(2024, 11, 2, 8, 10, tzinfo=UTC)),
+    "contexts, the night the clocks go forward": ("UPC", date(2025, 3, 9), datetime(2025, 3, 9, 8, 10, tzinfo=UTC)),
+    "contexts after a pause": ("UPC", date(2025, 2, 19), datetime(2025, 2, 14, 9, 10, tzinfo=UTC)),
 }
 
 

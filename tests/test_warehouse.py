@@ -16,7 +16,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from shared.errors import NbactlError, NotFound, PreconditionFailed, UsageError, WarehouseFailed, WarehouseLocked
+from shared.errors import (
+    NbactlError,
+    NotFound,
+    Overtaken,
+    PreconditionFailed,
+    UsageError,
+    WarehouseFailed,
+    WarehouseLocked,
+)
 from shared.ledger import PROCESSOR_RUNS
 from shared.tables.model import DATE, INT64, STRING, TIMESTAMP, Table, nullable, required
 from shared.tables.raw import SCHEDULE, TEAM_LOCATIONS
@@ -67,9 +75,9 @@ def staged(session: Session, *days: date) -> None:
     session.stage(" UNION ALL ".join(parts), {})
 
 
-def exchange(stamps: Mapping[date, Mapping[str, object]], ledger: Records) -> Exchange:
+def exchange(stamps: Mapping[date, Mapping[str, object]], ledger: Records, fence: int = 0) -> Exchange:
     """The staged notes of the stamped dates, and rows of the book, whatever is stored."""
-    return Exchange(NOTES, stamps, BOOK, lambda _stored: ledger)
+    return Exchange(NOTES, stamps, fence, BOOK, lambda _stored: ledger)
 
 
 def notes(warehouse: DuckDBWarehouse) -> list[tuple[Any, ...]]:
@@ -156,7 +164,7 @@ def test_the_ledger_is_told_what_is_stored_of_each_replaced_date(warehouse: Duck
 
     with warehouse.writing([NOTES, BOOK]) as session:
         staged(session, FIRST)
-        session.exchange(Exchange(NOTES, stamped(FIRST, SECOND), BOOK, record))
+        session.exchange(Exchange(NOTES, stamped(FIRST, SECOND), 0, BOOK, record))
         ((one, other),) = session.query(f"SELECT MIN(name), MAX(name) FROM {NOTES.id} WHERE day = DATE '{FIRST}'").rows
     assert told[0].keys() == {FIRST, SECOND}
     assert (told[0][FIRST].rows, told[0][SECOND]) == (2, EMPTY)
@@ -171,7 +179,7 @@ def test_where_the_ledger_refuses_nothing_is_replaced(warehouse: DuckDBWarehouse
     with warehouse.writing([NOTES, BOOK]) as session:
         staged(session, FIRST)
         with pytest.raises(NbactlError, match="not like this"):
-            session.exchange(Exchange(NOTES, stamped(FIRST), BOOK, refuse))
+            session.exchange(Exchange(NOTES, stamped(FIRST), 0, BOOK, refuse))
     assert notes(warehouse) == OLD
 
 
@@ -224,26 +232,80 @@ def test_a_session_beside_has_the_same_tables_and_a_stage_of_its_own(warehouse: 
         staged(other, SECOND, THIRD)
         session.exchange(exchange(stamped(FIRST), [{"run_id": "run 1", "day": FIRST}]))
         assert other.query(f"SELECT COUNT(*) FROM {NOTES.id}").rows == [(4,)]
-        other.exchange(exchange(stamped(SECOND, THIRD), [{"run_id": "run 2", "day": SECOND}]))
+        other.exchange(exchange(stamped(SECOND, THIRD), [{"run_id": "run 2", "day": SECOND}], fence=1))
     assert [(day, run) for day, *_, run in notes(warehouse)] == [
         (day, f"run {day.day}") for day in (FIRST, SECOND, THIRD) for _ in range(2)
     ]
     assert booked(warehouse) == [("run 1", FIRST), ("run 2", SECOND)]
 
 
-def test_what_two_sessions_write_at_once_is_all_there(warehouse: DuckDBWarehouse) -> None:
-    days = [FIRST + timedelta(days=n) for n in range(40)]
-    with warehouse.writing([]) as session, ThreadPoolExecutor(4) as pool:
+def test_what_sessions_write_at_once_to_tables_of_their_own_is_all_there(warehouse: DuckDBWarehouse) -> None:
+    tables = [replace(NOTES, name=f"notes_{number}") for number in range(4)]
+    days = [FIRST + timedelta(days=n) for n in range(10)]
+    with warehouse.writing(tables) as session, ThreadPoolExecutor(len(tables)) as pool:
 
-        def write(day: date) -> None:
+        def write(table: Table) -> None:
+            with session.beside() as own:
+                for fence, day in enumerate(days):
+                    staged(own, day)
+                    ledger = [{"run_id": f"{table.name} {day}", "day": day}]
+                    own.exchange(Exchange(table, stamped(day), fence, BOOK, lambda _, ledger=ledger: ledger))
+                    own.put(BOOK, ledger)
+
+        list(pool.map(write, tables))
+        stored = [session.query(f"SELECT COUNT(*) FROM {table.id}").rows for table in tables]
+    assert stored == [[(2 * len(days),)]] * len(tables)
+    assert booked(warehouse) == sorted((f"{table.name} {day}", day) for table in tables for day in days)
+
+
+# ---------------------------------------------------------------- the fence of a table
+
+
+def test_who_has_not_seen_the_last_exchange_replaces_nothing(warehouse: DuckDBWarehouse) -> None:
+    with warehouse.writing([NOTES, BOOK]) as session:
+        staged(session, FIRST)
+        session.exchange(exchange(stamped(FIRST), [{"run_id": "run 1", "day": FIRST}]))
+        for fence in (0, 2):
+            with pytest.raises(Overtaken) as caught:
+                session.exchange(exchange(stamped(SECOND), [{"run_id": "late", "day": SECOND}], fence))
+            assert caught.value.transient
+    assert booked(warehouse) == [("run 1", FIRST)]
+    assert (SECOND, "old", 1, "first") in notes(warehouse)
+
+
+def test_of_many_who_saw_the_same_one_exchanges(warehouse: DuckDBWarehouse) -> None:
+    days = [FIRST + timedelta(days=n) for n in range(8)]
+    with warehouse.writing([]) as session, ThreadPoolExecutor(4) as pool:
+        staged(session, FIRST)
+        session.exchange(exchange(stamped(FIRST), []))
+
+        def write(day: date) -> bool:
             with session.beside() as own:
                 staged(own, day)
-                own.exchange(exchange(stamped(day), [{"run_id": f"run {day}", "day": day}]))
-                own.put(BOOK, [{"run_id": f"run {day}", "day": day}])
+                try:
+                    own.exchange(exchange(stamped(day), [{"run_id": f"run {day}", "day": day}], fence=1))
+                except Overtaken:
+                    return False
+                return True
 
-        list(pool.map(write, days))
-    assert [(day, name) for day, name, *_ in notes(warehouse)] == [(day, name) for day in days for name in ("a", "b")]
-    assert booked(warehouse) == sorted((f"run {day}", day) for day in days)
+        outcomes = list(pool.map(write, days))
+    assert sum(outcomes) == 1
+    assert booked(warehouse) == [(f"run {days[outcomes.index(True)]}", days[outcomes.index(True)])]
+
+
+def test_each_row_of_the_ledger_is_noted_later_than_those_before_it(warehouse: DuckDBWarehouse) -> None:
+    logged = replace(BOOK, name="log", columns=(*BOOK.columns, nullable("noted_at", TIMESTAMP)))
+    with warehouse.writing([logged]) as session:
+        session.insert(logged, [{"run_id": "a", "day": FIRST}])
+    with duckdb.connect(warehouse.path) as connection:
+        # whoever wrote this had a clock that was a year ahead
+        connection.execute(f"UPDATE {logged.id} SET noted_at = now() + INTERVAL 1 YEAR")
+    with warehouse.writing([logged]) as session:
+        session.put(logged, [{"run_id": "b", "day": FIRST, "noted_at": NOW}])
+        session.insert(logged, [{"run_id": "c", "day": FIRST}, {"run_id": "d", "day": FIRST}])
+        rows = session.query(f"SELECT run_id, noted_at FROM {logged.id} ORDER BY run_id").rows
+    moments = [moment for _, moment in rows]
+    assert moments[0] < moments[1] < moments[2] == moments[3]
 
 
 def test_an_interrupt_between_two_statements_ends_the_next_one_and_no_other(warehouse: DuckDBWarehouse) -> None:
@@ -263,7 +325,7 @@ def test_an_interrupt_in_a_transaction_takes_it_back(warehouse: DuckDBWarehouse)
             return [{"run_id": "run 1", "day": FIRST}]
 
         with pytest.raises(KeyboardInterrupt):
-            session.exchange(Exchange(NOTES, stamped(FIRST), BOOK, record))
+            session.exchange(Exchange(NOTES, stamped(FIRST), 0, BOOK, record))
         session.put(BOOK, [{"run_id": "run 2", "day": FIRST}])
     assert notes(warehouse) == OLD
     assert booked(warehouse) == [("run 2", FIRST)]
@@ -288,7 +350,13 @@ def test_tables_are_made_once_and_keep_their_rows(warehouse: DuckDBWarehouse) ->
 
 
 @pytest.mark.parametrize(
-    "columns", [NOTES.columns[:-1], (*NOTES.columns, nullable("more", INT64)), tuple(reversed(NOTES.columns))]
+    "columns",
+    [
+        NOTES.columns[:-1],
+        (*NOTES.columns, required("more", INT64)),
+        tuple(reversed(NOTES.columns)),
+        (*NOTES.columns[:-1], replace(NOTES.columns[-1], type=STRING)),
+    ],
 )
 def test_a_table_with_other_columns_is_refused(warehouse: DuckDBWarehouse, columns: tuple[Any, ...]) -> None:
     other = replace(NOTES, columns=columns)

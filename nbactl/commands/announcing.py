@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from nbactl.render import messages
@@ -9,14 +10,15 @@ from nbactl.session import Session
 from shared.errors import NbactlError, PartlyFailed
 
 if TYPE_CHECKING:
+    from processors.book import Key
     from shared.warehouse.base import Warehouse
 
 
-def publish_owed(session: Session, warehouse: Warehouse, request_id: str | None = None) -> NbactlError | None:
-    """Publish what is owed, of a request or of all; the error where something stays owed."""
+def publish_owed(session: Session, warehouse: Warehouse, keys: Collection[Key] | None = None) -> NbactlError | None:
+    """Publish what is owed, of some table-dates or of all; the error where something stays owed."""
     from processors import outbox
 
-    sent = outbox.send_all(warehouse, session.pubsub().publish, request_id)
+    sent = outbox.send_all(warehouse, session.pubsub().publish, keys)
     failed = [one for one in sent if one.error]
     if len(sent) > len(failed):
         messages.note(f"{len(sent) - len(failed)} announcements published", quiet=session.quiet)

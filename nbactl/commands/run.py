@@ -217,7 +217,7 @@ def carry_out(  # noqa: PLR0913 -- by name
                 messages.note(line)
         with progress(plan.request.size, quiet=session.quiet or plan.request.is_empty) as step:
             outcomes = runner.run(opened, plan.survey, plan.request, step)
-    unsaid = publish_owed(session, warehouse, plan.request.request_id) if plan.request.announce else None
+    unsaid = publish_owed(session, warehouse, plan.request.table_dates) if plan.request.announce else None
     if output != "table":
         write(running.records(outcomes), RECORDS, output)
     elif outcomes:

@@ -33,7 +33,7 @@ RECORDS = tuple(map(Column, PROCESSOR_RUNS.column_names))
 @click.command()
 @dates_option(required=False)
 @processor_option
-@click.option("--failed", is_flag=True, help="Only runs that failed or died.")
+@click.option("--failed", is_flag=True, help="Only runs that failed or died, or could not be announced.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
 @output_option
 @click.pass_obj
@@ -68,4 +68,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
 
 
 def _short(run: Mapping[str, Any]) -> dict[str, object]:
-    return {**run, "started_at": run["started_at"].replace(microsecond=0)}
+    reason = run["reason"]
+    if run["announce"] and run["publish_error"] and not run["published_message_id"]:
+        reason = f"not announced: {run['publish_error']}"
+    return {**run, "started_at": run["started_at"].replace(microsecond=0), "reason": reason}

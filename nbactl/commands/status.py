@@ -51,8 +51,8 @@ def command(session: Session, *, dates: DateRange | None, output: str) -> None:
     """Say how every table stands, and what to type where it does not stand well.
 
     Without a date: last night's results and tonight's slate. States are NO_GAMES, NOT_DUE, WAITING, RUNNING, FAILED,
-    LOST, STALE, DEGRADED and DONE. The exit code is 0 if all are NO_GAMES, NOT_DUE or DONE, 7 if it cannot be told,
-    else 1.
+    LOST, STALE, UNANNOUNCED, DEGRADED and DONE. The exit code is 0 if all are NO_GAMES, NOT_DUE or DONE, 7 if it
+    cannot be told, else 1.
 
     Example: nbactl status --date yesterday
     """

@@ -8,9 +8,11 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from nbactl.ops.words import age
-from processors import explain, gates, graph, inputs, survey
+from processors import explain, graph, inputs, survey
+from processors.book import Key
 from processors.calendar import Calendar
 from processors.declaration import Dated
+from processors.gates import Lack
 from processors.survey import Standing, State, Survey
 from shared.clock import DateRange, today
 from shared.errors import NbactlError, Undetermined
@@ -128,27 +130,27 @@ def _explained(session: Session, seen: Survey, standings: list[Standing]) -> lis
 
 def _lines(seen: Survey, standings: Sequence[Standing]) -> list[Line]:
     found: list[Line] = []
-    unloaded: set[str] = set()
+    unloaded: set[Key] = set()
     for one in standings:
         line = Line(one, _next(seen, one, unloaded))
         found.append(line)
         if line.next is Next.LOAD:
-            unloaded.add(f"{one.processor.output.name} {one.date}")
+            unloaded.add((one.processor.output.name, one.date))
     return found
 
 
-def _next(seen: Survey, standing: Standing, unloaded: set[str]) -> Next | None:
+def _next(seen: Survey, standing: Standing, unloaded: set[Key]) -> Next | None:
     """What to type for a table's date.
 
     Args:
         seen: schedule and ledger.
         standing: of the table.
-        unloaded: the table-dates before it, as gates name them, that wait for raw rows.
+        unloaded: the table-dates before it that wait for raw rows.
     """
     match standing.state:
         case state if state.well:
             return None
-        case State.LOST:
+        case State.LOST | State.UNANNOUNCED:
             return Next.RECONCILE
         case State.RUNNING:
             return Next.RUNNING
@@ -167,16 +169,16 @@ def _would_fail_again(seen: Survey, standing: Standing) -> bool:
     return (last.fingerprint, last.definition) == now
 
 
-def _needs_rows(seen: Survey, standing: Standing, unloaded: set[str]) -> bool:
+def _needs_rows(seen: Survey, standing: Standing, unloaded: set[Key]) -> bool:
     """Whether no run can help before more raw rows are loaded."""
     games = seen.calendar.day(standing.date)
     if games and standing.processor.dated is Dated.RESULTS and games.final < games.games:
         return True
-    needs = gates.lacking(seen.book, seen.calendar, standing.processor, standing.date)
-    if any(one in unloaded or one.endswith((" to be loaded", " to end")) for one in needs):
+    missing = seen.gates.missing(standing.processor, standing.date)
+    if any((lack.table, lack.date) in unloaded or lack.lack in (Lack.ROWS, Lack.GAMES) for lack in missing):
         return True
     # nothing has changed since, or it would be STALE
-    return standing.state is State.DEGRADED and not needs
+    return standing.state is State.DEGRADED and not missing
 
 
 def records(told: Report) -> Iterator[dict[str, object]]:

@@ -79,15 +79,19 @@ class Exchange:
         table: what is replaced.
         stamps: per date that is replaced, the values of the stamp columns; other dates stay, and staged rows without
             a stamped date are not stored.
+        fence: exchanges of the table that whoever made the rows had seen; one more since, and nothing is replaced.
         ledger: table whose rows say what is stored.
         record: told the digest of each replaced date as stored, without its stamps, gives the ledger's rows; they are
             written in the same transaction, in place of rows with their key. Where it raises, nothing is replaced.
+        kept: values of `game_id` whose stored rows stay, with the new stamps, whatever is staged of them.
     """
 
     table: Table
     stamps: Mapping[date, Mapping[str, Any]]
+    fence: int
     ledger: Table
     record: Callable[[Mapping[date, Digest]], Records]
+    kept: Sequence[str] = ()
 
 
 class Session(Protocol):
@@ -113,13 +117,17 @@ class Session(Protocol):
         """Carry out a DELETE, UPDATE or INSERT."""
 
     def exchange(self, work: Exchange) -> None:
-        """Swap the staged dates in and write the ledger, in one transaction."""
+        """Swap the staged dates in, move the table's fence on by one and write the ledger, in one transaction.
+
+        Raises:
+            Overtaken: somebody else has exchanged dates of the table since.
+        """
 
     def digests(self, sql: str, params: Params) -> dict[date, Digest]:
         """Digest the rows of a SELECT with a column `date`, for each date that has any."""
 
     def insert(self, table: Table, records: Records) -> None:
-        """Append rows."""
+        """Append rows; a column `noted_at` is filled by the warehouse, later with every step."""
 
     def put(self, table: Table, records: Records) -> None:
         """Write rows, each in place of the row with its key."""

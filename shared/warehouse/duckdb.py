@@ -20,15 +20,18 @@ from shared.errors import (
     AccessDenied,
     NbactlError,
     NotFound,
+    Overtaken,
     PreconditionFailed,
     WarehouseFailed,
     WarehouseFull,
     WarehouseLocked,
 )
+from shared.ledger import FENCES, LEDGER_TABLES
 from shared.settings import duckdb_path
 from shared.tables.model import Table
 from shared.warehouse import raw_files
 from shared.warehouse.base import EMPTY, Digest, Exchange, Params, Records, Result, TableSize
+from shared.warehouse.duckdb_migrate import migrate
 from shared.warehouse.duckdb_types import duckdb_type
 from shared.warehouse.lock import locked
 from shared.warehouse.translate import to_duckdb
@@ -41,6 +44,8 @@ _INTERRUPTED = "Query interrupted"
 _NO_ROOM = ("No space left", "File too large", "quota exceeded")
 _DAMAGE = ("Corrupt", "Could not read", "Failure while replaying", "database has been invalidated", "INTERNAL Error")
 _DAMAGED = "the file is damaged: put back a copy, or name a new one with --warehouse and load the raw tables again"
+_NOTED_AT = "noted_at"
+"""A column that the engine fills: later with every step, whatever the clock does."""
 _LOG = b"d\0b"
 """How DuckDB's write-ahead log begins; one that begins otherwise DuckDB passes over without a word."""
 
@@ -83,6 +88,7 @@ class DuckDBSession:
         """Replace the stamped dates of a table by their staged rows, and write the ledger, or do neither."""
         with self._transaction("exchange"):
             if work.stamps:
+                self._move_fence(work)
                 self._replace(work)
             border("exchange.replaced")
             records = work.record(self._stored(work))
@@ -99,10 +105,17 @@ class DuckDBSession:
 
     def insert(self, table: Table, records: Records) -> None:
         """Append rows, given by column name; columns that a record lacks are NULL, and cost nothing."""
-        columns = [column for column in table.columns if any(record.get(column.name) is not None for record in records)]
+        columns = [
+            column
+            for column in table.columns
+            if column.name != _NOTED_AT and any(record.get(column.name) is not None for record in records)
+        ]
         if columns:
             values = ", ".join(f"unnest(${column.name}::{duckdb_type(column.type)}[])" for column in columns)
             names = ", ".join(column.name for column in columns)
+            if _NOTED_AT in table.column_names:
+                names += f", {_NOTED_AT}"
+                values += f", (SELECT greatest(now(), max({_NOTED_AT}) + INTERVAL 1 MICROSECOND) FROM {table.id})"
             self._execute(
                 f"INSERT INTO {table.id} ({names}) SELECT {values}",
                 {column.name: [record.get(column.name) for record in records] for column in columns},
@@ -144,26 +157,27 @@ class DuckDBSession:
         return replace(loaded, odd=loaded.odd + odd, changed=changed)
 
     def create(self, tables: Iterable[Table]) -> None:
-        """Create the tables that are missing.
+        """Create the tables that are missing, and bring those of an earlier version up to date.
 
         Raises:
             PreconditionFailed: a table is there with other columns than the contract's.
         """
+        declared = {table.id: table for table in (FENCES, *tables)}.values()
         there = self._tables()
-        missing = []
-        for table in tables:
-            if table.id not in there:
-                missing.append(table)
-            elif there[table.id] != _layout(table):
-                raise PreconditionFailed(
-                    f"{table.id} was made by another version of nbactl",
-                    why="its columns are not those of this version",
-                    hint="name a new warehouse with --warehouse and load the raw tables again",
-                )
-        if missing:
+        missing = [table for table in declared if table.id not in there]
+        outdated = [table for table in declared if table.id in there and there[table.id] != _layout(table)]
+        if missing or outdated:
             with self._transaction("create"):
                 for table in missing:
                     self._create(table)
+                for table in outdated:
+                    migrate(self._connection, table)
+                    self._note_layout(table)
+
+    def outdated(self, tables: Iterable[Table]) -> list[Table]:
+        """Those of some tables that an earlier version made."""
+        there = self._tables()
+        return [table for table in tables if table.id in there and there[table.id] != _layout(table)]
 
     def tables(self) -> Collection[str]:
         """The qualified names of the tables that exist."""
@@ -182,8 +196,11 @@ class DuckDBSession:
         self._execute(f"CREATE SCHEMA IF NOT EXISTS {table.dataset}")
         self._execute(_create_statement(table))
         border("create.table")
-        self._execute(f"COMMENT ON TABLE {table.id} IS '{_layout(table)}'")
+        self._note_layout(table)
         self.insert(table, [dict(zip(table.column_names, row, strict=True)) for row in table.constant])
+
+    def _note_layout(self, table: Table) -> None:
+        self._execute(f"COMMENT ON TABLE {table.id} IS '{_layout(table)}'")
 
     def _size(self, table: Table) -> TableSize:
         dates = f"count(DISTINCT {table.partition}), min({table.partition}), max({table.partition})"
@@ -197,20 +214,46 @@ class DuckDBSession:
         rows, days, first, last = row or (0, None, None, None)
         return TableSize(table.id, rows, days, first, last, size[0] if size else None)
 
+    def _move_fence(self, work: Exchange) -> None:
+        """Move the fence of a table on by one, from where whoever made the rows had seen it."""
+        values = {"name": work.table.name, "seen": work.fence}
+        text = f"UPDATE {FENCES.id} SET sequence = sequence + 1 WHERE output_table = $name AND sequence = $seen"
+        try:
+            if self._execute(text, values).fetchone() == (1,):
+                return
+        except WarehouseFailed as error:
+            if isinstance(error.__cause__, duckdb.TransactionException):
+                raise Overtaken(f"somebody else is writing {work.table.id}", why=error.why) from error
+            raise
+        known = self._execute(f"SELECT sequence FROM {FENCES.id} WHERE output_table = $name", {"name": work.table.name})
+        if known.fetchone() or work.fence:
+            raise Overtaken(f"somebody else has written {work.table.id}", why="its inputs may have changed since")
+        self.insert(FENCES, [{"output_table": work.table.name, "sequence": 1}])
+
     def _replace(self, work: Exchange) -> None:
         table, date_column = work.table, work.table.date_column
         stamps = next(iter(work.stamps.values()))
         own = [name for name in table.column_names if name not in stamps]
         given = ", ".join(f"unnest(${name}) AS {name}" for name in stamps)
         dates = {"dates": list(work.stamps)}
-        self._execute(f"DELETE FROM {table.id} WHERE {date_column} IN (SELECT unnest($dates))", dates)
+        values = dates | {name: [stamp[name] for stamp in work.stamps.values()] for name in stamps}
+        others, kept = "", {"kept": list(work.kept)} if work.kept else {}
+        if work.kept:
+            others = " AND game_id NOT IN (SELECT unnest($kept))"
+            assigned = ", ".join(f"{name} = stamp.{name}" for name in stamps)
+            self._execute(
+                f"UPDATE {table.id} SET {assigned} FROM (SELECT unnest($dates) AS stamped_date, {given}) AS stamp"
+                f" WHERE stamped_date = {date_column} AND game_id IN (SELECT unnest($kept))",
+                values | kept,
+            )
+        self._execute(f"DELETE FROM {table.id} WHERE {date_column} IN (SELECT unnest($dates)){others}", dates | kept)
         border("exchange.deleted")
         # a scan for some dates passes over blocks of others; sorting one date costs as much as writing it
         order = f" ORDER BY {', '.join((date_column, *table.key))}" if len(work.stamps) > 1 else ""
         self._execute(
             f"INSERT INTO {table.id} BY NAME SELECT {', '.join((*own, *stamps))} FROM stage"
-            f" JOIN (SELECT unnest($dates) AS stamped_date, {given}) ON stamped_date = {date_column}{order}",
-            dates | {name: [stamp[name] for stamp in work.stamps.values()] for name in stamps},
+            f" JOIN (SELECT unnest($dates) AS stamped_date, {given}) ON stamped_date = {date_column}{others}{order}",
+            values | kept,
         )
 
     def _stored(self, work: Exchange) -> dict[date, Digest]:
@@ -313,11 +356,18 @@ class DuckDBWarehouse:
             WarehouseLocked: another process writes, and went on writing.
         """
         self._require()
-        with (
-            locked(self.path, exclusive=False, wait=self._wait),
-            self._open(self.path, read_only=True) as connection,
-        ):
-            yield DuckDBSession(connection)
+        with ExitStack() as opened:
+            session = self._open_to_read(opened)
+            if outdated := session.outdated(LEDGER_TABLES):
+                opened.close()
+                with self.writing(outdated):
+                    pass
+                session = self._open_to_read(opened)
+            yield session
+
+    def _open_to_read(self, opened: ExitStack) -> DuckDBSession:
+        opened.enter_context(locked(self.path, exclusive=False, wait=self._wait))
+        return DuckDBSession(opened.enter_context(self._open(self.path, read_only=True)))
 
     @contextmanager
     def writing(self, tables: Iterable[Table], *, must_exist: bool = False) -> Iterator[DuckDBSession]:

@@ -345,7 +345,7 @@ def test_the_future_is_not_due_and_the_states_of_many_dates_are_one_line(
     assert said.code == 0
     assert len(said.out.splitlines()) == 11
     assert said.out.count("2024-11-20..2024-11-22 (3)  NOT_DUE") == 10
-    assert "due 2024-11-21 02:30 ET and later" in said.out
+    assert "due 2024-11-21 04:10 ET and later" in said.out
 
 
 def test_what_was_never_computed_waits_and_the_commands_compute_it(typed: Type, here: Path) -> None:

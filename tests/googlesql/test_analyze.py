@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from processors import book, calendar, computing, graph, matchups, nights, statements, tracing
-from processors.declaration import Processor
+from processors.declaration import Dated, Processor
 from shared import versions
 from shared.clock import DateRange
 from shared.errors import PreconditionFailed
@@ -86,6 +86,16 @@ def test_what_is_asked_of_exchanged_rows_is_accepted(engine: Engine, oracle: Ora
     }
 
 
+@each_processor
+def test_what_is_asked_about_lost_games_is_accepted(engine: Engine, oracle: Oracle, processor: Processor) -> None:
+    if processor.dated is Dated.RESULTS:
+        asked = with_stage(engine, oracle, processor).analyze(statements.lost_games(processor), PARAMS)
+        assert asked.columns == (
+            *(("date", "DATE"), ("game_id", "STRING")),
+            *(("stored_count", "INT64"), ("staged_count", "INT64")),
+        )
+
+
 def test_the_calendar_is_accepted(oracle: Oracle) -> None:
     assert calendar.read(Session(oracle), DATES) == calendar.Calendar(())
 
@@ -98,8 +108,8 @@ def test_the_book_is_read_from_ledger_and_outputs(oracle: Oracle) -> None:
     read = [oracle.analyze(text, PARAMS) for text in statements]
     assert [one.tables for one in read] == [{PROCESSOR_RUNS.id}, {RAW_VERSIONS.id}, {PROCESSOR_RUNS.id}, outputs]
     assert [kind for _, kind in read[0].columns] == [
-        *("STRING", "DATE", "STRING", "STRING", "STRING", "STRING", "STRING", "INT64", "INT64", "INT64", "INT64"),
-        *("STRING", "STRING", "STRING", "INT64"),
+        *("STRING", "DATE", "STRING", "STRING", "STRING", "STRING", "STRING", "STRING", "INT64", "INT64", "INT64"),
+        *("INT64", "STRING", "STRING", "STRING", "INT64", "INT64", "INT64"),
     ]
 
 

@@ -62,7 +62,7 @@ def judge(here: World, letters: Sequence[Dead]) -> list[Finding]:
 def _findings(here: World, noisy: Session, quiet: Session, letters: Sequence[Dead]) -> Iterator[Finding]:
     dates = DateRange(here.nights[0].day, max(night.slate for night in here.nights))
     differing = nights.differing(noisy, quiet, dates)
-    owed = [(one.table, one.date) for one in outbox.owed(noisy)]
+    owed = [(one.table, one.date) for one in outbox.read_all(noisy)]
     left = reconcile.leftovers(noisy)
     unwell = [one for night in here.nights for one in nights.unwell(noisy, night)]
     yield _finding(
