@@ -14,6 +14,7 @@ NbactlError                  1  failed
 │   └── TimedOut             7  ... in the time allowed (transient)
 ├── WarehouseFailed          1  the engine could not do what was asked of it
 │   └── WarehouseFull        1  ... for want of disk or memory (transient)
+├── MessageRefused           1  Pub/Sub will never take this message: it is over a limit
 ├── DataError                1  rows break their contract; carries the findings
 │   └── CheckFailed          1  ... and we computed them: a processor's hard check said no
 └── Interrupted            130  the operator pressed Ctrl-C
@@ -156,6 +157,10 @@ class WarehouseFull(WarehouseFailed):
     """Disk or memory ran out; nothing of the step is kept, and it will work once there is room."""
 
     transient = True
+
+
+class MessageRefused(NbactlError):
+    """Pub/Sub will never take this message, because it is over a limit; to send it again cannot help."""
 
 
 class DataError(NbactlError):

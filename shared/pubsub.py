@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from shared import errors
-from shared.events import Message
+from shared.events import Message, limits
 
 if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient, SubscriberClient
@@ -133,14 +133,23 @@ class PubSub:
         return self.publish_all(topic, [Message(data, attributes)])[0]
 
     def publish_all(self, topic: str, messages: Sequence[Message]) -> list[str]:
-        """Publish messages in one call and return their ids: at most three tries, and ten seconds in all.
+        """Publish messages and return their ids: at most three tries a request, and ten seconds in all.
+
+        They go out in one request, or in as many as Pub/Sub's limits ask for.
 
         Raises:
+            MessageRefused: one of them is over a limit of Pub/Sub; what it would have refused itself is not sent.
             AccessDenied: not signed in, or not allowed to publish.
             NotFound: there is no such topic.
             TimedOut: no answer in time; the messages may have been published all the same.
         """
+        for message in messages:
+            limits.check_message(message)
         ends = time.monotonic() + PUBLISH_SECONDS
+        requests = limits.split_requests(messages)
+        return [message_id for request in requests for message_id in self._publish_until(ends, topic, request)]
+
+    def _publish_until(self, ends: float, topic: str, messages: Sequence[Message]) -> list[str]:
         for left in range(TRIES, 0, -1):
             try:
                 return self._publish_once(topic, messages, seconds=(ends - time.monotonic()) / left)
@@ -152,11 +161,18 @@ class PubSub:
         raise AssertionError
 
     def _publish_once(self, topic: str, messages: Sequence[Message], *, seconds: float) -> list[str]:
-        given = [{"data": one.data, "attributes": dict(one.attributes)} for one in messages]
+        from google.api_core.exceptions import InvalidArgument
+
+        request = {
+            "topic": self.topic_path(topic),
+            "messages": [{"data": message.data, "attributes": dict(message.attributes)} for message in messages],
+        }
         with answered(f"publish to {topic}", self.server):
-            answer = self.publisher.publish(
-                request={"topic": self.topic_path(topic), "messages": given}, timeout=seconds, retry=None
-            )
+            try:
+                answer = self.publisher.publish(request=request, timeout=max(0.0, seconds), retry=None)
+            except InvalidArgument as error:
+                why = f"{self.server} says: {error.message}"
+                raise errors.MessageRefused(f"could not publish to {topic}: the message is refused", why=why) from error
         return list(answer.message_ids)
 
     def pull(self, subscription: str, limit: int = 100, *, wait: float = 0) -> tuple[Pulled, ...]:
