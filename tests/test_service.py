@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from processors.graph import processors_in_order
 from processors.service import create_app
+from shared import logs
 from shared.settings import load
 from shared.topology import service_of_phase
 from shared.version import code_version
@@ -79,6 +80,58 @@ def test_the_largest_message_that_pubsub_takes_is_read(client: FlaskClient, tiny
     said = client.post("/process", json=pushed(json.dumps(event).encode()))
     assert (said.status_code, said.get_json()["status"]) == (200, "no_processors")
     assert len(rows(tiny, DELIVERED)) == 1
+
+
+MUCH = "\x1b[2J\0" + "x" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "envelope", "status"),
+    [
+        ({"correlation_id": MUCH}, {}, 400),
+        ({"execution_id": MUCH}, {}, 400),
+        ({"source_table": MUCH}, {}, 400),
+        ({"game_date": MUCH}, {}, 400),
+        ({"processor_name": MUCH}, {}, 400),
+        ({"trigger_type": MUCH}, {}, 400),
+        ({"schema_version": MUCH}, {}, 400),
+        ({"success": MUCH}, {}, 400),
+        ({"success": False, "error_message": MUCH}, {}, 200),
+        ({"success": False, "error_message": "\0"}, {}, 200),
+        ({"metadata": MUCH}, {"subscription": MUCH, "deliveryAttempt": MUCH, MUCH: MUCH}, 200),
+        ({}, {"attributes": {"correlation_id": MUCH}}, 400),
+        ({}, {"messageId": MUCH, "publishTime": MUCH}, 200),
+    ],
+)
+def test_whatever_arrives_answer_log_and_ledger_stay_small(  # noqa: PLR0913, PLR0917 -- fixtures among them
+    client: FlaskClient,
+    tiny: DuckDBWarehouse,
+    caplog: pytest.LogCaptureFixture,
+    fields: dict[str, object],
+    envelope: dict[str, object],
+    status: int,
+) -> None:
+    event = {"source_table": "nobody_reads_it", "game_date": "2024-11-08", **fields}
+    message = {"data": base64.b64encode(json.dumps(event).encode()).decode(), "messageId": "7", **envelope}
+    with caplog.at_level(logging.INFO):
+        answer = client.post("/process", json={"message": message, **envelope})
+    assert answer.status_code == status
+    assert len(answer.data) < 5_000
+    lines = [logs.JSONFormatter().format(record) for record in caplog.records]
+    assert lines
+    assert all(len(line) < 8_000 for line in lines)
+    (row,) = rows(tiny, "SELECT * FROM nba_orchestration.deliveries")
+    assert len(repr(row)) < 5_000
+
+
+def test_an_error_in_a_log_keeps_both_its_ends(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    assert client
+    error = ValueError(MUCH)
+    extra = {"fields": {"reasons": [{"why": MUCH}]}}
+    logging.getLogger("any").error("a %s", MUCH, exc_info=error, extra=extra)
+    line = logs.JSONFormatter().format(caplog.records[-1])
+    assert len(line) < 30_000
+    assert json.loads(line)["exception"].startswith("ValueError: ")
 
 
 def test_an_answer_is_logged_with_its_chain_and_an_error_as_one(
