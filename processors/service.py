@@ -14,13 +14,14 @@ from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
 
-from processors import graph
+from processors import graph, readiness
 from processors.handling import Answer, Handler
 from shared import logs
 from shared.clock import utc_now
 from shared.errors import NbactlError, UsageError
 from shared.pubsub import PubSub
 from shared.settings import Settings, load
+from shared.text import shorten
 from shared.topology import account, service_of_phase
 from shared.version import code_version
 from shared.warehouse.connect import connect
@@ -92,12 +93,9 @@ def routes(app: Flask, handler: Handler, project: str) -> Flask:
     @app.get("/ready")
     def ready() -> tuple[Response, int]:
         try:
-            with handler.warehouse.reading() as session:
-                session.query("SELECT 1 AS one")
+            readiness.require_ready(handler.warehouse, handler.phase)
         except Exception as error:  # noqa: BLE001 -- whatever keeps it from working, it is not ready
-            reason = str(error)
-            if isinstance(error, NbactlError) and error.why:
-                reason = f"{reason}: {error.why}"
+            reason = error.sentence if isinstance(error, NbactlError) else shorten(f"{type(error).__name__}: {error}")
             return jsonify({"status": "not ready", "reason": reason, **identity}), HTTPStatus.SERVICE_UNAVAILABLE
         return jsonify({"status": "ready", **identity}), HTTPStatus.OK
 

@@ -8,7 +8,7 @@ _TYPES = {
     "STRING": "VARCHAR",
     "BOOL": "BOOLEAN",
     "DATE": "DATE",
-    "TIMESTAMP": "TIMESTAMPTZ",
+    "TIMESTAMP": "TIMESTAMP WITH TIME ZONE",
     "JSON": "JSON",
     "ARRAY<STRING>": "VARCHAR[]",
     "ARRAY<INT64>": "BIGINT[]",
