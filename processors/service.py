@@ -13,12 +13,16 @@ import threading
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from processors import graph, readiness
-from processors.handling import Answer, Handler
+from processors.admission import BODY_IS_READ, Admission
+from processors.handling import Answer, Decision, Handler
+from processors.request import Outcome
 from shared import logs
 from shared.clock import utc_now
-from shared.errors import NbactlError, UsageError
+from shared.errors import NbactlError, UsageError, WarehouseLocked
+from shared.events import Event, Fallback
 from shared.pubsub import PubSub
 from shared.settings import Settings, load
 from shared.text import shorten
@@ -31,6 +35,11 @@ PHASE = "NBACTL_PHASE"
 
 _BODY_BYTES = 16 * 1024**2
 """More than the 10 MB that a message may have, as base64 in an envelope."""
+
+Answered = tuple[Response, int] | tuple[Response, int, dict[str, str]]
+_UNAVAILABLE = int(HTTPStatus.SERVICE_UNAVAILABLE)
+_RETRY_AFTER_SECONDS = 10
+"""As Pub/Sub waits before it sends a message again."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +77,16 @@ def phases() -> list[int]:
     return sorted({one.phase for one in graph.processors_in_order()})
 
 
-def routes(app: Flask, handler: Handler, project: str) -> Flask:
-    """Let an app answer for a handler; `project` is where its traces are."""
+def routes(app: Flask, handler: Handler, project: str, admission: Admission | None = None) -> Flask:
+    """Let an app answer for a handler.
+
+    Args:
+        app: without routes.
+        handler: answers messages.
+        project: where its traces are.
+        admission: which messages are worked on, and which wait; None for the usual.
+    """
+    admission = admission or Admission()
     identity = {
         "service": service_of_phase(handler.phase).name,
         "phase": handler.phase,
@@ -79,10 +96,16 @@ def routes(app: Flask, handler: Handler, project: str) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _BODY_BYTES
 
     @app.post("/process")
-    def process() -> tuple[Response, int]:
-        too_large = (request.content_length or 0) > _BODY_BYTES
-        with logs.traced(request.headers.get, project):
-            answer = handler.push(b"" if too_large else request.get_data())
+    def process() -> Answered:
+        size = _BODY_BYTES if request.content_length is None else min(request.content_length, _BODY_BYTES)
+        with logs.traced(request.headers.get, project), admission.place(size) as admitted:
+            if not admitted:
+                return _sent_back(f"{admission.held} messages are at work or waiting")
+            body = _body()
+            with admission.turn() as has_turn:
+                if not has_turn:
+                    return _sent_back(f"other messages are at work since more than {admission.patience:.0f} s")
+                answer = handler.push(body)
             _note(answer)
         return jsonify(answer.body()), answer.http_status
 
@@ -91,22 +114,87 @@ def routes(app: Flask, handler: Handler, project: str) -> Flask:
         return jsonify({"status": "healthy", "timestamp": utc_now().isoformat(), **identity})
 
     @app.get("/ready")
-    def ready() -> tuple[Response, int]:
+    def ready() -> Answered:
         try:
             readiness.require_ready(handler.warehouse, handler.phase)
+        except WarehouseLocked as locked:
+            if not admission.held:
+                return jsonify({"status": "not ready", "reason": locked.sentence, **identity}), _UNAVAILABLE
+            # it is a message of this very service that is at work
         except Exception as error:  # noqa: BLE001 -- whatever keeps it from working, it is not ready
             reason = error.sentence if isinstance(error, NbactlError) else shorten(f"{type(error).__name__}: {error}")
-            return jsonify({"status": "not ready", "reason": reason, **identity}), HTTPStatus.SERVICE_UNAVAILABLE
+            return jsonify({"status": "not ready", "reason": reason, **identity}), _UNAVAILABLE
         return jsonify({"status": "ready", **identity}), HTTPStatus.OK
+
+    @app.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> Answered:
+        return jsonify({"status": "rejected", "reason": error.name}), error.code or HTTPStatus.BAD_REQUEST
 
     return app
 
 
+def _body() -> bytes:
+    """The body of the request; nothing where it is longer than any message."""
+    try:
+        return b"" if (request.content_length or 0) > _BODY_BYTES else request.get_data()
+    except RequestEntityTooLarge:  # it did not say how long it is
+        return b""
+    finally:
+        request.environ.get(BODY_IS_READ, _nothing)()
+
+
+def _nothing() -> None:
+    """Nobody limits how long a body may take."""
+
+
+def _sent_back(reason: str) -> Answered:
+    """The answer to a message that is not even looked at: Pub/Sub sends it again."""
+    _log.warning("message sent back: %s", reason, extra={"fields": {"status": "retry", "http_status": _UNAVAILABLE}})
+    headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
+    return jsonify({"status": str(Decision.RETRY), "reason": reason}), _UNAVAILABLE, headers
+
+
 def _note(answer: Answer) -> None:
-    """Log an answer: an error where the message comes again, a line where it does not."""
+    """Log an answer, and each run that it began: an error where a message comes again, or where a run has failed."""
     level = logging.INFO if answer.http_status == HTTPStatus.OK else logging.ERROR
     fields = {key: value for key, value in answer.body().items() if value not in (None, [])}
     fields |= {"http_status": answer.http_status, "message_id": answer.delivery.message_id}
     subject = f"{answer.table or 'message'} {answer.game_date or ''}".strip()
     reason = f": {answer.reason}" if answer.reason else ""
     _log.log(level, "%s %s%s", subject, answer.decision, reason, extra={"fields": fields})
+    for outcome in answer.outcomes:
+        if outcome.run_id and outcome.status.ran:
+            _note_run(answer, outcome)
+
+
+def _note_run(answer: Answer, outcome: Outcome) -> None:
+    """Log a run, in a line of its own: metrics of a log count lines, and see nothing of a list in one."""
+    processor = outcome.processor
+    fields = {
+        "event": "run",
+        "processor": processor.name,
+        "output_table": processor.output.name,
+        "status": str(outcome.status),
+        "trigger_source": _trigger_source(answer.received.event) if answer.received else None,
+        "phase": processor.phase,
+        "game_date": outcome.date.isoformat(),
+        "rows": outcome.rows,
+        "rows_expected": outcome.expected,
+        "duration_ms": round(outcome.seconds * 1000),
+        "reason_code": outcome.reason_code,
+        "reason": outcome.reason,
+        "error_type": outcome.error_type,
+        "correlation_id": answer.correlation_id,
+        "run_id": outcome.run_id,
+        "request_id": answer.request_id,
+    }
+    level = logging.ERROR if outcome.status.failed else logging.INFO
+    text = "%s %s %s, %s rows in %s ms"
+    values = (processor.name, outcome.date, outcome.status, outcome.rows, fields["duration_ms"])
+    known = {name: value for name, value in fields.items() if value is not None}
+    _log.log(level, text, *values, extra={"fields": known})
+
+
+def _trigger_source(event: Event) -> str:
+    """Who started a run, as the ledger says it: `fallback` for the clock, `pubsub` for news of rows."""
+    return "fallback" if isinstance(event, Fallback) else "pubsub"

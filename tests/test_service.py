@@ -4,19 +4,26 @@ import base64
 import json
 import logging
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import google.pubsub_v1  # noqa: F401 -- what the service imports in a thread of its own warns here, once
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from processors.graph import processors_in_order
-from processors.service import create_app
+from processors.handling import Answer, Decision, Handler
+from processors.request import Outcome
+from processors.service import _note, create_app, routes
 from shared import logs
+from shared.events import Delivery, Fallback, Received
+from shared.ledger import Status
 from shared.settings import load
 from shared.topology import service_of_phase
 from shared.version import code_version
 from shared.warehouse.duckdb import DuckDBWarehouse
+from tests.builders import FINAL_DATES, SLATE
 from tests.conftest import rows
 from tests.emulator import free_port
 
@@ -145,3 +152,49 @@ def test_an_answer_is_logged_with_its_chain_and_an_error_as_one(
     assert (good.levelname, bad.levelname) == ("INFO", "ERROR")
     assert good.fields["correlation_id"] == "c-1"
     assert (bad.fields["code"], bad.fields["http_status"], bad.fields["message_id"]) == ("bad_json", 400, "7")
+
+
+def test_every_run_has_a_line_of_its_own_that_metrics_can_count(
+    last_night: DuckDBWarehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = FINAL_DATES[-1]
+    numbers = map(str, count())
+    handler = Handler(3, last_night, lambda _topic, _data, _attributes: next(numbers), "")
+    opened = routes(Flask(__name__), handler, "").test_client()
+    event = {"source_table": "nbac_gamebook_player_stats", "game_date": str(day), "correlation_id": "c-1"}
+    fallback = {"trigger_type": "fallback", "phase": 3, "game_date": str(day)}
+    with caplog.at_level(logging.INFO):
+        opened.post("/process", json=pushed(json.dumps(event).encode()))
+        opened.post("/process", json=pushed(json.dumps(event).encode()))
+        opened.post("/process", json=pushed(json.dumps(fallback).encode()))
+    lines = [json.loads(logs.JSONFormatter().format(one)) for one in caplog.records if one.name == "processors.service"]
+    runs = [line for line in lines if line.get("event") == "run"]
+    stored = rows(last_night, "SELECT run_id, processor_name, rows_written FROM nba_orchestration.processor_runs")
+    written = {row[0]: row[1:] for row in stored}
+    assert {line["run_id"]: (line["processor"], line["rows"]) for line in runs}.items() <= written.items()
+    # the second message, and the clock, found nothing owed
+    assert len(runs) == len({line["run_id"] for line in runs}) == len(lines[0]["results"]) == 5
+    assert {(line["trigger_source"], line["status"], line["phase"], line["correlation_id"]) for line in runs} == {
+        ("pubsub", "SUCCESS", 3, "c-1")
+    }
+    assert {line["game_date"] for line in runs} == {str(day), str(SLATE)}
+    assert all(type(line["duration_ms"]) is int and line["severity"] == "INFO" for line in runs)
+    assert all(line["logging.googleapis.com/labels"] == {"correlation_id": "c-1"} for line in runs)
+
+
+def test_a_run_by_the_clock_says_so_and_one_that_failed_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    processor = processors_in_order()[0]
+    failed = Outcome(processor, FINAL_DATES[0], Status.FAILED_PERMANENT, reason_code="check", reason="no", run_id="r")
+    waiting = Outcome(processor, FINAL_DATES[0], Status.NOT_READY)
+    received = Received(Fallback(phase=3), Delivery(), "c-2")
+    answer = Answer(3, Decision.FAILED, received, Delivery(), outcomes=(failed, waiting))
+    with caplog.at_level(logging.INFO):
+        _note(answer)
+    _, run = caplog.records
+    assert run.levelname == "ERROR"
+    assert run.fields["trigger_source"] == "fallback"
+    assert (run.fields["status"], run.fields["reason_code"], run.fields["reason"]) == (
+        "FAILED_PERMANENT",
+        "check",
+        "no",
+    )
