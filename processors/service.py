@@ -23,6 +23,7 @@ from shared import logs
 from shared.clock import utc_now
 from shared.errors import NbactlError, UsageError, WarehouseLocked
 from shared.events import Event, Fallback
+from shared.google_auth import ON_CLOUD_RUN, PUSH_AUDIENCE, PushTokens, Refusal
 from shared.pubsub import PubSub
 from shared.settings import Settings, load
 from shared.text import shorten
@@ -57,7 +58,7 @@ def create_app(phase: int, settings: Settings | None = None) -> Flask:
     handler = Handler(phase, warehouse, pubsub.publish, account(settings.project))
     # the first announcement need not wait for the client to be imported
     threading.Thread(target=lambda: pubsub.publisher, daemon=True).start()
-    return routes(Flask(__name__), handler, settings.project)
+    return routes(Flask(__name__), handler, settings.project, tokens=_push_tokens(settings.project))
 
 
 def create_app_from_environment() -> Flask:
@@ -72,12 +73,24 @@ def create_app_from_environment() -> Flask:
     return create_app(int(named))
 
 
+def _push_tokens(project: str) -> PushTokens | None:
+    """What judges the tokens of pushes, where the environment names their audiences."""
+    audiences = frozenset(os.environ.get(PUSH_AUDIENCE, "").split())
+    return PushTokens(audiences, account(project), unsigned=ON_CLOUD_RUN in os.environ) if audiences else None
+
+
 def phases() -> list[int]:
     """The phases that have processors, in order."""
     return sorted({one.phase for one in graph.processors_in_order()})
 
 
-def routes(app: Flask, handler: Handler, project: str, admission: Admission | None = None) -> Flask:
+def routes(
+    app: Flask,
+    handler: Handler,
+    project: str,
+    admission: Admission | None = None,
+    tokens: PushTokens | None = None,
+) -> Flask:
     """Let an app answer for a handler.
 
     Args:
@@ -85,6 +98,7 @@ def routes(app: Flask, handler: Handler, project: str, admission: Admission | No
         handler: answers messages.
         project: where its traces are.
         admission: which messages are worked on, and which wait; None for the usual.
+        tokens: judges who pushes; None where nobody asks.
     """
     admission = admission or Admission()
     identity = {
@@ -99,6 +113,8 @@ def routes(app: Flask, handler: Handler, project: str, admission: Admission | No
     def process() -> Answered:
         size = _BODY_BYTES if request.content_length is None else min(request.content_length, _BODY_BYTES)
         with logs.traced(request.headers.get, project), admission.place(size) as admitted:
+            if tokens and (refusal := tokens.refusal(request.headers.get("Authorization"))):
+                return _turned_away(refusal)
             if not admitted:
                 return _sent_back(f"{admission.held} messages are at work or waiting")
             body = _body()
@@ -115,14 +131,7 @@ def routes(app: Flask, handler: Handler, project: str, admission: Admission | No
 
     @app.get("/ready")
     def ready() -> Answered:
-        try:
-            readiness.require_ready(handler.warehouse, handler.phase)
-        except WarehouseLocked as locked:
-            if not admission.held:
-                return jsonify({"status": "not ready", "reason": locked.sentence, **identity}), _UNAVAILABLE
-            # it is a message of this very service that is at work
-        except Exception as error:  # noqa: BLE001 -- whatever keeps it from working, it is not ready
-            reason = error.sentence if isinstance(error, NbactlError) else shorten(f"{type(error).__name__}: {error}")
+        if reason := _why_unready(handler, admission):
             return jsonify({"status": "not ready", "reason": reason, **identity}), _UNAVAILABLE
         return jsonify({"status": "ready", **identity}), HTTPStatus.OK
 
@@ -131,6 +140,20 @@ def routes(app: Flask, handler: Handler, project: str, admission: Admission | No
         return jsonify({"status": "rejected", "reason": error.name}), error.code or HTTPStatus.BAD_REQUEST
 
     return app
+
+
+def _why_unready(handler: Handler, admission: Admission) -> str | None:
+    """What keeps a service from working on a message; None where nothing does."""
+    try:
+        readiness.require_ready(handler.warehouse, handler.phase)
+    except WarehouseLocked as locked:
+        # where messages are held, it is one of them that has the warehouse
+        return None if admission.held else locked.sentence
+    except NbactlError as error:
+        return error.sentence
+    except Exception as error:  # noqa: BLE001 -- whatever keeps it from working, it is not ready
+        return shorten(f"{type(error).__name__}: {error}")
+    return None
 
 
 def _body() -> bytes:
@@ -145,6 +168,15 @@ def _body() -> bytes:
 
 def _nothing() -> None:
     """Nobody limits how long a body may take."""
+
+
+def _turned_away(refusal: Refusal) -> Answered:
+    """The answer to a push that is not known to come from Pub/Sub."""
+    status = int(refusal.status)
+    decision = Decision.RETRY if status == _UNAVAILABLE else Decision.REJECTED
+    fields = {"status": str(decision), "http_status": status, "reason": refusal.reason}
+    _log.error("push turned away: %s", refusal.reason, extra={"fields": fields})
+    return jsonify({"status": str(decision), "reason": refusal.reason}), status
 
 
 def _sent_back(reason: str) -> Answered:
