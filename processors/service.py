@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from functools import partial
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from processors import graph, readiness
 from processors.admission import BODY_IS_READ, Admission
@@ -107,7 +107,6 @@ def routes(
         "code_version": code_version(),
         "processors": [one.name for one in graph.processors_in_order() if one.phase == handler.phase],
     }
-    app.config["MAX_CONTENT_LENGTH"] = _BODY_BYTES
 
     @app.post("/process")
     def process() -> Answered:
@@ -135,11 +134,14 @@ def routes(
             return jsonify({"status": "not ready", "reason": reason, **identity}), _UNAVAILABLE
         return jsonify({"status": "ready", **identity}), HTTPStatus.OK
 
-    @app.errorhandler(HTTPException)
-    def refuse(error: HTTPException) -> Answered:
-        return jsonify({"status": "rejected", "reason": error.name}), error.code or HTTPStatus.BAD_REQUEST
-
+    for status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        app.register_error_handler(status, partial(_refused, status))
     return app
+
+
+def _refused(status: HTTPStatus, _error: Exception) -> Answered:
+    """The answer to a request that none of the routes has seen."""
+    return jsonify({"status": str(Decision.REJECTED), "reason": status.phrase}), status
 
 
 def _why_unready(handler: Handler, admission: Admission) -> str | None:
@@ -159,9 +161,11 @@ def _why_unready(handler: Handler, admission: Admission) -> str | None:
 def _body() -> bytes:
     """The body of the request; nothing where it is longer than any message."""
     try:
-        return b"" if (request.content_length or 0) > _BODY_BYTES else request.get_data()
-    except RequestEntityTooLarge:  # it did not say how long it is
-        return b""
+        if (request.content_length or 0) > _BODY_BYTES:
+            return b""
+        # it need not say how long it is
+        body = request.stream.read(_BODY_BYTES + 1)
+        return body if len(body) <= _BODY_BYTES else b""
     finally:
         request.environ.get(BODY_IS_READ, _nothing)()
 

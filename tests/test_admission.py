@@ -163,6 +163,18 @@ def test_a_message_that_takes_longer_than_a_client_has_to_send_it_is_not_cut_off
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
 
 
+def test_a_body_that_does_not_say_how_long_it_is_is_read_as_far_as_a_message_can_be(running: Running) -> None:
+    def pieces(count: int) -> Iterator[bytes]:
+        yield from (b"x" * 1024**2 for _ in range(count))
+
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+    for size in (3, 17):
+        connection.request("POST", "/process", pieces(size), encode_chunked=True)
+        assert connection.getresponse().read()
+    connection.close()
+    assert running.get()[0] == 200
+
+
 # ---------------------------------------------------------------- places and turns
 
 

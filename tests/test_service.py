@@ -11,12 +11,14 @@ import google.pubsub_v1  # noqa: F401 -- what the service imports in a thread of
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from processors.graph import processors_in_order
 from processors.handling import Answer, Decision, Handler
 from processors.request import Outcome
-from processors.service import _note, create_app, routes
-from shared import logs
+from processors.service import _note, create_app, phases, routes
+from shared import events, logs
 from shared.events import Delivery, Fallback, Received
 from shared.ledger import Status
 from shared.settings import load
@@ -26,6 +28,7 @@ from shared.warehouse.duckdb import DuckDBWarehouse
 from tests.builders import FINAL_DATES, SLATE
 from tests.conftest import rows
 from tests.emulator import free_port
+from tests.test_events import bodies
 
 DELIVERED = "SELECT decision, reason FROM nba_orchestration.deliveries"
 
@@ -129,6 +132,23 @@ def test_whatever_arrives_answer_log_and_ledger_stay_small(  # noqa: PLR0913, PL
     assert all(len(line) < 8_000 for line in lines)
     (row,) = rows(tiny, "SELECT * FROM nba_orchestration.deliveries")
     assert len(repr(row)) < 5_000
+
+
+@settings(max_examples=200, deadline=None)
+@given(body=bodies(), phase=st.sampled_from(phases()))
+def test_no_bytes_are_answered_at_length_or_in_another_way_than_by_the_contract(body: bytes, phase: int) -> None:
+    # nobody finds this warehouse, so that a good message is answered as quickly as a bad one
+    handler = Handler(phase, DuckDBWarehouse("duckdb:////nowhere/at/all.duckdb", wait=0), lambda *_: "1", "")
+    answer = routes(Flask(__name__), handler, "").test_client().post("/process", data=body)
+    said = answer.get_json()
+    assert (answer.status_code, said["status"]) in {
+        (200, "skipped"),
+        (200, "no_processors"),
+        (400, "rejected"),
+        (500, "failed"),
+    }
+    assert (said["code"] in events.REJECTS) == (answer.status_code == 400)
+    assert len(answer.data) < 5_000
 
 
 def test_an_error_in_a_log_keeps_both_its_ends(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
