@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 AT_WORK = 2
 """One message has the warehouse, another announces what it has written."""
@@ -16,8 +18,8 @@ HELD_BYTES = 256 * 1024**2
 """Bodies of all messages that are held; what one may have, it has even so."""
 BODY_IS_READ = "nbactl.body_is_read"
 """In a request's environment, where a server limits the time in which it must arrive: to be called when it has."""
-PATIENCE_SECONDS = 30.0
-"""How long a message waits for its turn: what a request is given by Cloud Run, without what it may compute."""
+PATIENCE_SECONDS = 300.0
+"""How long a message waits for its turn; what it waits, it computes less."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,12 @@ class Admission:
                     del self._held[name]
 
     @contextmanager
-    def turn(self) -> Iterator[bool]:
-        """Wait until the message may be worked on, or say that it has waited long enough."""
+    def turn(self) -> Iterator[timedelta | None]:
+        """Wait until the message may be worked on; how long that took, or None where it has waited long enough."""
+        began = time.monotonic()
         taken = self._turns.acquire(timeout=self.patience)
         try:
-            yield taken
+            yield timedelta(seconds=time.monotonic() - began) if taken else None
         finally:
             if taken:
                 self._turns.release()

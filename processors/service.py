@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
@@ -117,10 +118,10 @@ def routes(
             if not admitted:
                 return _sent_back(f"{admission.held} messages are at work or waiting")
             body = _body()
-            with admission.turn() as has_turn:
-                if not has_turn:
+            with admission.turn() as waited:
+                if waited is None:
                     return _sent_back(f"other messages are at work since more than {admission.patience:.0f} s")
-                answer = handler.push(body)
+                answer = replace(handler, budget=handler.budget - waited).push(body)
             _note(answer)
         return jsonify(answer.body()), answer.http_status
 

@@ -65,6 +65,18 @@ def foreign_log(path: Path) -> None:
         shutil.copy(f"{other}.wal", f"{path}.wal")
 
 
+def log_of_a_killed_writer(path: Path) -> None:
+    """What was committed last is in the log alone, and takes more blocks than the file has."""
+    kept = path.with_name("kept.duckdb")
+    with duckdb.connect(path) as connection:
+        connection.execute("SET checkpoint_threshold = '1TB'")
+        connection.execute("CREATE TABLE mine AS SELECT range AS a, random() AS b FROM range(200000)")
+        for suffix in ("", ".wal"):
+            shutil.copy(f"{path}{suffix}", f"{kept}{suffix}")
+    for suffix in ("", ".wal"):
+        shutil.move(f"{kept}{suffix}", f"{path}{suffix}")
+
+
 def lock_that_is_a_folder(path: Path) -> None:
     lock = path.with_name(f"{path.name}.lock")
     lock.unlink(missing_ok=True)
@@ -96,6 +108,7 @@ READY: dict[str, Spoil] = {
     "no ledger": statements("DROP TABLE nba_orchestration.processor_runs"),
     "a table still to be made": statements("DROP TABLE nba_analytics.player_game_summary"),
     "a column of somebody else's": statements("ALTER TABLE nba_orchestration.processor_runs ADD COLUMN mine INT"),
+    "a log of a killed writer": log_of_a_killed_writer,
     "a lock left behind": beside(".lock", b"1"),
 }
 
