@@ -22,7 +22,8 @@ ORDER BY column_index"""
 _VIEWS = """SELECT schema_name || '.' || view_name
 FROM duckdb_views()
 WHERE NOT internal AND database_name = current_database()"""
-_BLOCKS = """SELECT path, total_blocks * block_size
+# blocks that are free may be at the end, and not in the file at all
+_BLOCKS = """SELECT path, used_blocks * block_size
 FROM pragma_database_size() AS size JOIN duckdb_databases() AS file USING (database_name)
 WHERE database_name = current_database()"""
 
@@ -63,7 +64,7 @@ def require_whole(connection: duckdb.DuckDBPyConnection) -> None:
         if length < size + _HEADER_BYTES and not Path(f"{path}.wal").exists():
             raise WarehouseFailed(
                 f"the warehouse {path} is damaged",
-                why=f"it has {length:,} bytes, and by its own word {size + _HEADER_BYTES:,}: it was cut off",
+                why=f"it has {length:,} bytes, and by its own word at least {size + _HEADER_BYTES:,}: it was cut off",
                 hint="put back a copy, or name a new one with --warehouse and load the raw tables again",
             )
 
