@@ -117,8 +117,8 @@ def nearest_slate(session: Session, day: date) -> date:
     Raises:
         PreconditionFailed: the schedule is empty.
     """
-    (size,) = session.sizes([SCHEDULE])
-    if size.first is None or size.last is None:
+    size = next(iter(session.sizes([SCHEDULE])), None)
+    if size is None or size.first is None or size.last is None:
         raise PreconditionFailed("the schedule is empty", hint="nbactl data load DIR, or nbactl data sample")
     slates = read(session, DateRange(size.first, size.last)).slates(DateRange(size.first, size.last))
     return next((slate for slate in slates if slate >= day), slates[-1])

@@ -26,6 +26,8 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
+from shared.text import shorten
+
 EXIT_CODES: Mapping[int, str] = MappingProxyType(
     {
         0: "done, or nothing to do",
@@ -70,6 +72,11 @@ class NbactlError(Exception):
         self.message = message
         self.why = why
         self.hint = hint
+
+    @property
+    def sentence(self) -> str:
+        """What happened and why, for a ledger row or an answer: at most 2,000 characters."""
+        return shorten(f"{self.message}: {self.why}" if self.why else self.message)
 
     def as_record(self) -> dict[str, object]:
         """Return the error for machines, with the same keys for every class."""

@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
+
+from shared.text import shorten, shorten_middle
 
 TRACE_HEADERS = ("traceparent", "X-Cloud-Trace-Context")
 """Where Cloud Run says which trace a request belongs to; the first is the W3C's."""
@@ -24,6 +27,8 @@ _W3C = re.compile(
 )
 _GOOGLE = re.compile(r"(?P<trace>[0-9a-fA-F]{32})(?:/(?P<span>[0-9]{1,20}))?(?:;o=(?P<sampled>[01]))?", re.ASCII)
 _NO_TRACE = "0" * 32
+_TRACEBACK_CHARACTERS = 20_000
+"""Cloud Logging cuts an entry of more than 256 KB into pieces that are JSON no more."""
 
 _trace: ContextVar[Mapping[str, object]] = ContextVar("trace", default=MappingProxyType({}))
 
@@ -33,10 +38,10 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the record as one line, whatever its message holds."""
-        fields: Mapping[str, object] = getattr(record, "fields", {})
+        fields: Mapping[str, object] = _bounded(getattr(record, "fields", {}))
         line: dict[str, object] = {
             "severity": record.levelname,
-            "message": record.getMessage(),
+            "message": shorten(record.getMessage()),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "logger": record.name,
             "logging.googleapis.com/sourceLocation": {
@@ -49,7 +54,7 @@ class JSONFormatter(logging.Formatter):
             **fields,
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = shorten_middle(self.formatException(record.exc_info), _TRACEBACK_CHARACTERS)
         return json.dumps(line, default=str)
 
 
@@ -96,6 +101,17 @@ def _parsed(header: Callable[[str], str | None]) -> tuple[str, str | None, bool]
         # Google's header has the span as a decimal number
         return one["trace"].lower(), f"{int(one['span']):016x}" if one["span"] else None, one["sampled"] == "1"
     return None
+
+
+def _bounded(value: Any) -> Any:  # noqa: ANN401 -- whatever JSON holds
+    """A value with every text in it of a known length."""
+    if isinstance(value, str):
+        return shorten(value)
+    if isinstance(value, Mapping):
+        return {key: _bounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_bounded(part) for part in value]
+    return value
 
 
 def _labels(fields: Mapping[str, object]) -> dict[str, object]:

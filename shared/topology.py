@@ -36,7 +36,7 @@ class Service:
         timeout: how long a request may take.
         memory: of an instance, as Cloud Run writes it.
         instances: at most.
-        concurrency: requests that an instance answers at a time: as many as gunicorn has threads.
+        concurrency: requests that an instance is given at a time; no more than a service has places for.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import operator
 import os
 import re
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from shared import events
 from shared.clock import EASTERN
-from shared.events import Completion, Delivery, Fallback, Received, Rejected
+from shared.events import Completion, Delivery, Fallback, Received, Rejected, contract, limits
+from shared.text import has_control_characters
 
 ENVELOPES = int(os.environ.get("NBACTL_ENVELOPES") or 2_000)
 NOW = datetime(2025, 1, 16, 6, 42, 40, tzinfo=UTC)
@@ -224,6 +226,7 @@ def test_unsuccessful_is_read_and_not_refused() -> None:
     [
         ("execution_id", 7),
         ("correlation_id", ""),
+        ("correlation_id", 7),
         ("processor_name", "\ud800"),
         ("record_count", -1),
         ("record_count", 1.5),
@@ -279,7 +282,21 @@ def test_optional_fields_of_a_wrong_type_count_as_absent_and_are_named(field: st
         (push(SMALLEST | {"analytics_table": "nba_raw."}), "bad_table"),
         (push(SMALLEST | {"analytics_table": "Robert'); DROP"}), "bad_table"),
         (push(SMALLEST | {"analytics_table": "table\n_x"}), "bad_table"),
+        (push(SMALLEST | {"analytics_table": "t\0"}), "bad_table"),
+        (push(SMALLEST | {"analytics_table": "t\ud800"}), "bad_table"),
+        (push(SMALLEST | {"analytics_table": "t" * 129}), "bad_table"),
         (push({"analytics_table": "t"}), "missing_game_date"),
+        *(
+            (push(SMALLEST | {name: value}), f"bad_{name}")
+            for name in ("correlation_id", "execution_id")
+            for value in ("c" * 129, "é" * 65, "c" * 9_000_000, "c\0", "c\n", "\x1b[31m", "\x85", "\ud800")
+        ),
+        (push({"trigger_type": "fallback", "phase": 4, "correlation_id": "c" * 129}), "bad_correlation_id"),
+        *(
+            (push(SMALLEST | {name: "x" * 1_025}), "too_long")
+            for name in ("processor_name", "input_fingerprint", "code_version", "trigger_source")
+        ),
+        (push(SMALLEST | {"missing": ["game", "x" * 1_025]}), "too_long"),
         (push(SMALLEST | {"game_date": None}), "missing_game_date"),
         (push(SMALLEST | {"game_date": 20250115}), "bad_date"),
         (push(SMALLEST | {"game_date": "today"}), "bad_date"),
@@ -289,6 +306,12 @@ def test_optional_fields_of_a_wrong_type_count_as_absent_and_are_named(field: st
         (push(SMALLEST | {"game_date": "\uff12025-01-15"}), "bad_date"),
         (push(b'{"analytics_table": "t", "game_date": ' + b"[" * 400 + b"]" * 400 + b"}"), "bad_date"),
         (push(SMALLEST | {"analysis_date": "2025-13-01"}), "bad_date"),
+        *(
+            (push(SMALLEST | {name: day}), "bad_date")
+            for name in ("game_date", "analysis_date")
+            for day in ("9999-12-31", "2101-01-01", "1945-12-31", "0001-01-01")
+        ),
+        (push({"trigger_type": "fallback", "phase": 4, "game_date": "9999-12-31"}), "bad_date"),
         (push(SMALLEST | {"success": "true"}), "bad_success"),
         (push(SMALLEST | {"success": 1}), "bad_success"),
         (push(SMALLEST | {"success": None}), "bad_success"),
@@ -305,6 +328,67 @@ def test_optional_fields_of_a_wrong_type_count_as_absent_and_are_named(field: st
 )
 def test_what_breaks_the_contract_is_refused_by_its_code(body: bytes, code: str) -> None:
     assert refused(body).code == code
+
+
+@pytest.mark.parametrize("day", [date(1946, 1, 1), date(2100, 12, 31)])
+def test_the_years_of_the_league_are_read_to_the_day(day: date) -> None:
+    assert completion(push(SMALLEST | {"game_date": str(day), "analysis_date": str(day)})).analysis_date == day
+
+
+def test_what_is_just_as_long_as_it_may_be_is_read() -> None:
+    body = {
+        "analytics_table": "nba_analytics." + "t" * contract.TABLE_BYTES,
+        "correlation_id": "é" * (contract.ID_BYTES // 2),
+        "execution_id": "e" * contract.ID_BYTES,
+        "processor_name": "p" * contract.NAME_BYTES,
+    }
+    event = completion(push(SMALLEST | body))
+    assert event == Completion(
+        phase=3,
+        table="t" * contract.TABLE_BYTES,
+        game_date=date(2025, 1, 15),
+        correlation_id=body["correlation_id"],
+        execution_id=body["execution_id"],
+        processor_name=body["processor_name"],
+    )
+    limits.check_message(events.encode(event))
+
+
+def test_of_a_long_error_message_the_beginning_is_kept() -> None:
+    event = completion(push(SMALLEST | {"success": False, "error_message": "down " * 1_000_000}))
+    assert event.error_message
+    assert event.error_message.startswith("down down ")
+    assert len(event.error_message) == contract.MESSAGE_CHARACTERS
+
+
+def enveloped(**message: object) -> bytes:
+    """The smallest event in an envelope with some fields of its own."""
+    return data({"message": {"data": base64.b64encode(data(SMALLEST)).decode(), **message}})
+
+
+def test_an_id_in_the_attributes_is_held_to_the_same_bound_where_it_names_the_chain() -> None:
+    long = {"correlation_id": "c" * 129}
+    assert refused(enveloped(attributes=long)).code == "bad_correlation_id"
+    named = push(SMALLEST | {"correlation_id": "c"})
+    body = json.loads(named)
+    body["message"]["attributes"] = long
+    assert events.parse_push(data(body), 4).correlation_id == "c"
+
+
+@pytest.mark.parametrize("odd", ["m" * 129, "m\0", "m\n", "\ud800", 7, ["m"]])
+def test_what_pubsub_would_never_say_of_a_delivery_counts_as_not_said(odd: object) -> None:
+    body = json.loads(enveloped(messageId=odd, publishTime="2" * 9_000_000))
+    body["subscription"] = odd if not isinstance(odd, str) else odd * 20
+    received = events.parse_push(data(body), 4)
+    assert received.delivery == Delivery(payload_sha256=events.payload_digest(data(SMALLEST)))
+    assert received.correlation_id.startswith("c-20250115-")
+
+
+def test_a_refusal_quotes_a_little_and_spells_out_control_characters() -> None:
+    said = str(refused(push(SMALLEST | {"correlation_id": "\x1b[31m\0" + "c" * 9_000_000})))
+    assert len(said) < 250
+    assert said.isprintable()
+    assert "'\\x1b[31m\\x00ccc" in said
 
 
 def test_two_dates_of_one_slate_must_agree() -> None:
@@ -340,6 +424,8 @@ def test_extra_fields_and_other_schemas_of_fallbacks_are_ignored() -> None:
 # ---------------------------------------------------------------- anything
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+IDS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=32)
+DAYS = st.dates(date(contract.FIRST_YEAR, 1, 1), date(contract.LAST_YEAR, 12, 31))
 TABLES = st.builds(
     "{}{}".format,
     st.sampled_from(["", "nba_raw.", "my-project.nba_raw."]),
@@ -349,9 +435,9 @@ MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.sampled_from
 COUNTS = st.integers(0, 2**63 - 1)
 COMPUTED = {
     "table": TABLES,
-    "game_date": st.dates(),
-    "execution_id": TEXT,
-    "correlation_id": TEXT,
+    "game_date": DAYS,
+    "execution_id": IDS,
+    "correlation_id": IDS,
     "processor_name": TEXT,
     "record_count": COUNTS,
     "rows_expected": st.none() | COUNTS,
@@ -365,11 +451,9 @@ COMPUTED = {
 LOADED = {name: COMPUTED[name] for name in ("game_date", "execution_id", "correlation_id", "record_count", "timestamp")}
 EVENTS = st.one_of(
     st.builds(events.raw_data_loaded, TABLES, **LOADED),
-    st.builds(events.analytics_complete, analysis_date=st.none() | st.dates(), **COMPUTED),
+    st.builds(events.analytics_complete, analysis_date=st.none() | DAYS, **COMPUTED),
     st.builds(events.precompute_complete, **COMPUTED),
-    st.builds(
-        Fallback, phase=st.sampled_from([3, 4, 5]), game_date=st.none() | st.dates(), correlation_id=st.none() | TEXT
-    ),
+    st.builds(Fallback, phase=st.sampled_from([3, 4, 5]), game_date=st.none() | DAYS, correlation_id=st.none() | IDS),
 )
 
 
@@ -390,6 +474,10 @@ JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=8,
 )
+LONG = st.builds(
+    operator.mul, st.sampled_from(["x", "\0", "\x1b[2J", "é", "\U0010ffff"]), st.sampled_from([65, 2_000, 5_000])
+)
+"""Longer than any id, than any text, and than any answer may be."""
 NAMES = sorted({*COMPUTED, *(hop.table_field for hop in events.HOPS.values())} | {"schema_version", "success"})
 LOADED_ONCE = {name: WRITTEN[name] for name in LOADED}
 WHOLE = st.sampled_from(
@@ -406,7 +494,7 @@ WHOLE = st.sampled_from(
 )
 ODD = st.dictionaries(
     st.sampled_from([*NAMES, "trigger_type", "phase", "metadata"]),
-    st.one_of(JUNK, TABLES, st.dates().map(str), st.integers(0, 6), st.sampled_from(["fallback", True, None])),
+    st.one_of(JUNK, LONG, TABLES, st.dates().map(str), st.integers(0, 6), st.sampled_from(["fallback", True, None])),
     max_size=3,
 )
 NEARLY = st.builds(
@@ -426,7 +514,8 @@ PAYLOADS = st.one_of(
 
 
 MOSTLY = st.sampled_from([True] * 9 + [False])  # the first is what Hypothesis likes best
-OPTIONAL = dict.fromkeys(("messageId", "message_id", "publishTime", "attributes"), TEXT | JUNK)
+OPTIONAL = dict.fromkeys(("messageId", "message_id", "publishTime"), TEXT | JUNK | LONG)
+OPTIONAL["attributes"] = JUNK | st.fixed_dictionaries({"correlation_id": TEXT | JUNK | LONG})
 
 
 @st.composite
@@ -436,7 +525,7 @@ def bodies(draw: st.DrawFn) -> bytes:
         return draw(st.binary(max_size=80) | JUNK.map(data))
     encoded: object = base64.b64encode(draw(PAYLOADS)).decode() if draw(MOSTLY) else draw(JUNK | TEXT)
     message = draw(st.fixed_dictionaries({"data": st.just(encoded)}, optional=OPTIONAL))
-    optional = {"subscription": TEXT | JUNK, "deliveryAttempt": st.integers() | JUNK}
+    optional = {"subscription": TEXT | JUNK | LONG, "deliveryAttempt": st.integers() | JUNK}
     body = data({"message": message, **draw(st.fixed_dictionaries({}, optional=optional))})
     return body if draw(MOSTLY) else body[: draw(st.integers(0, len(body)))]
 
@@ -448,16 +537,25 @@ def understood(body: bytes, phase: int) -> Received | Rejected:
         return rejected
 
 
-@settings(max_examples=ENVELOPES)
+@settings(max_examples=ENVELOPES, deadline=None)
 @given(body=bodies(), phase=st.sampled_from([3, 4, 5]))
 def test_no_bytes_are_a_surprise(body: bytes, phase: int) -> None:
     received = understood(body, phase)
     if isinstance(received, Rejected):
         assert received.code in events.REJECTS
-        assert str(received).encode()
+        assert str(received).isprintable()
+        assert len(str(received)) < 250
         return
-    assert received.correlation_id.encode()
+    delivery = received.delivery
+    for name in (received.correlation_id, delivery.message_id or "", delivery.subscription or ""):
+        assert len(name.encode()) <= limits.VALUE_BYTES
+        assert not has_control_characters(name)
+    assert 0 < len(received.correlation_id.encode()) <= contract.ID_BYTES
     assert received.event.phase == (phase if isinstance(received.event, Fallback) else phase - 1)
     # whoever was understood can be written, and is then understood alike
-    again = events.parse_data(events.encode(received.event).data, phase)
+    message = events.encode(received.event)
+    again = events.parse_data(message.data, phase)
     assert again.event == received.event
+    # and what goes on of it is no more than Pub/Sub takes
+    limits.check_message(message)
+    assert limits.message_bytes(message) < 100_000

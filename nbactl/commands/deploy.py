@@ -91,7 +91,7 @@ def _deploy(  # noqa: PLR0913 -- by name
     wanted = Wanted(
         service,
         image or to_build,
-        planning.environment(service, google.target, identity),
+        planning.environment(service, google.target, identity, google.run.service(service.name)),
         planning.revision_name(service, utc_now()),
     )
     if dry_run:

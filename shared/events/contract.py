@@ -13,11 +13,22 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import TypedDict, Unpack
 
+from shared.text import byte_length, quote
+
 SCHEMA_VERSION = 1
 MISSING_SHOWN = 50
 """How many ids of what is missing an event carries at most."""
 
-_SHOWN = 60
+ID_BYTES = 128
+"""How long an id may be: an eighth of what Pub/Sub takes as the value of an attribute, in which it goes on."""
+TABLE_BYTES = 128
+NAME_BYTES = 1_024
+"""How long other words of a message may be: the name of a processor, a fingerprint, each of what is missing."""
+MESSAGE_CHARACTERS = 2_000
+"""How much of a publisher's error message is kept."""
+FIRST_YEAR, LAST_YEAR = 1946, 2100
+"""The years of which an event may speak; the league's first games were played in 1946."""
+
 _TABLE = re.compile(r"[a-z][a-z0-9_]*")
 
 REJECTS: Mapping[str, str] = MappingProxyType(
@@ -29,11 +40,14 @@ REJECTS: Mapping[str, str] = MappingProxyType(
         "bad_json": "the data is not JSON in UTF-8",
         "not_object": "the data is not a JSON object",
         "missing_table": "the field that names the table is missing",
-        "bad_table": "the table is not a name of lower-case letters, digits and underscores",
+        "bad_table": f"the table is not a name of at most {TABLE_BYTES} lower-case letters, digits and underscores",
         "missing_game_date": "game_date is missing",
-        "bad_date": "a date is not a calendar date written YYYY-MM-DD",
+        "bad_date": f"a date is not a calendar date written YYYY-MM-DD, from {FIRST_YEAR} to {LAST_YEAR}",
         "bad_success": "success is neither true nor false",
         "bad_schema_version": f"schema_version is not {SCHEMA_VERSION}",
+        "bad_correlation_id": f"correlation_id is not text of at most {ID_BYTES} bytes without control characters",
+        "bad_execution_id": f"execution_id is not text of at most {ID_BYTES} bytes without control characters",
+        "too_long": f"a field is longer than {NAME_BYTES:,} bytes",
         "bad_trigger_type": "trigger_type is not 'fallback'",
         "bad_phase": "phase is not the phase of this service",
         "date_conflict": "game_date and analysis_date differ",
@@ -217,8 +231,8 @@ def bare_table(text: str) -> str:
         Rejected: it is no table name.
     """
     name = text.strip().rpartition(".")[2]
-    if not _TABLE.fullmatch(name):
-        raise Rejected("bad_table", shown(text))
+    if not _TABLE.fullmatch(name) or byte_length(name) > TABLE_BYTES:
+        raise Rejected("bad_table", quote(text))
     return name
 
 
@@ -289,10 +303,3 @@ def _fallback_body(event: Fallback) -> dict[str, object]:
     if event.correlation_id:
         body["correlation_id"] = event.correlation_id
     return body
-
-
-def shown(value: object) -> str:
-    """Return the beginning of a value from outside, for an error; what is nested is named by its type alone."""
-    if isinstance(value, str | int | float):
-        return repr(value)[:_SHOWN]
-    return type(value).__name__

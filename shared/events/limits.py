@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from shared.errors import MessageRefused
 from shared.events.contract import Message
+from shared.text import byte_length, quote
 
 MESSAGE_BYTES = 10_000_000
 """Data and attributes of one message together."""
@@ -24,7 +25,6 @@ REQUEST_MESSAGES = 1_000
 
 _FRAMING_BYTES = 2_048
 """More than a request adds to one message: its topic, and a few bytes for each attribute."""
-_SHOWN = 60
 _HINT = "https://cloud.google.com/pubsub/quotas#resource_limits"
 
 
@@ -40,7 +40,7 @@ def check_message(message: Message) -> None:
 
 def message_bytes(message: Message) -> int:
     """The size of a message as Pub/Sub reckons it: data, keys and values, in bytes."""
-    return len(message.data) + sum(_length(key) + _length(value) for key, value in message.attributes.items())
+    return len(message.data) + sum(byte_length(key) + byte_length(value) for key, value in message.attributes.items())
 
 
 def split_requests(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
@@ -68,21 +68,17 @@ def _problems(message: Message) -> Iterator[str]:
 
 
 def _attribute_problems(key: str, value: str) -> Iterator[str]:
-    name = ascii(key[:_SHOWN])
+    name = quote(key)
     if not key:
         yield "the key of an attribute is empty"
     if key.lower().startswith(RESERVED_PREFIX):
         yield f"the attribute {name} begins with {RESERVED_PREFIX!r}, which is Google's own"
-    if (length := _length(key)) > KEY_BYTES:
-        yield f"the key {name}... has {length:,} bytes; {KEY_BYTES} are allowed"
-    if (length := _length(value)) > VALUE_BYTES:
+    if (length := byte_length(key)) > KEY_BYTES:
+        yield f"the key {name} has {length:,} bytes; {KEY_BYTES} are allowed"
+    if (length := byte_length(value)) > VALUE_BYTES:
         yield f"the attribute {name} has {length:,} bytes; {VALUE_BYTES:,} are allowed"
     if not (_is_text(key) and _is_text(value)):
         yield f"the attribute {name} is no text that UTF-8 can hold"
-
-
-def _length(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
 
 
 def _is_text(text: str) -> bool:

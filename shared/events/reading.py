@@ -13,8 +13,13 @@ from typing import NoReturn, TypeVar
 
 from shared import clock
 from shared.events.contract import (
+    FIRST_YEAR,
     HOPS,
+    ID_BYTES,
+    LAST_YEAR,
+    MESSAGE_CHARACTERS,
     MISSING_SHOWN,
+    NAME_BYTES,
     NO_DELIVERY,
     SCHEMA_VERSION,
     Completion,
@@ -26,13 +31,15 @@ from shared.events.contract import (
     bare_table,
     mint_correlation_id,
     payload_digest,
-    shown,
 )
+from shared.text import byte_length, has_control_characters, quote, shorten
 
 T = TypeVar("T")
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATED_BY_SLATE = (3, 4)
+_ENVELOPE_BYTES = 1_024
+"""More than anything has that Pub/Sub itself says of a delivery."""
 _INT64 = 2**63
 
 
@@ -70,7 +77,7 @@ def parse_data(data: bytes, phase: int, delivery: Delivery = NO_DELIVERY) -> Rec
         raise Rejected("not_object")
     fields = _Fields(values)
     event: Event = _fallback(fields, phase) if "trigger_type" in values else _completion(fields, phase)
-    named = event.correlation_id or delivery.correlation_id
+    named = event.correlation_id or _id(delivery.correlation_id, "bad_correlation_id")
     named = named or (event.execution_id if isinstance(event, Completion) else None)
     correlation_id = named or delivery.message_id or mint_correlation_id(event.game_date or clock.today())
     return Received(event, delivery, correlation_id, tuple(fields.ignored))
@@ -89,31 +96,31 @@ def _completion(fields: _Fields, phase: int) -> Completion:
         table=table,
         game_date=game_date,
         analysis_date=analysis_date,
-        execution_id=fields.get("execution_id", _text),
-        correlation_id=fields.get("correlation_id", _text),
-        processor_name=fields.get("processor_name", _text),
+        execution_id=fields.get("execution_id", _execution_id),
+        correlation_id=fields.get("correlation_id", _correlation_id),
+        processor_name=fields.get("processor_name", _name),
         record_count=fields.get("record_count", _count),
         rows_expected=fields.get("rows_expected", _count),
         complete=fields.get("complete", _flag),
-        missing=fields.get("missing", _texts) or (),
-        input_fingerprint=fields.get("input_fingerprint", _text),
-        code_version=fields.get("code_version", _text),
-        trigger_source=fields.get("trigger_source", _text),
+        missing=fields.get("missing", _names) or (),
+        input_fingerprint=fields.get("input_fingerprint", _name),
+        code_version=fields.get("code_version", _name),
+        trigger_source=fields.get("trigger_source", _name),
         timestamp=fields.get("timestamp", _moment),
         success=_success(fields.values.get("success", True)),
-        error_message=fields.get("error_message", _text),
+        error_message=fields.get("error_message", _long_text),
     )
 
 
 def _fallback(fields: _Fields, phase: int) -> Fallback:
     kind, asked = fields.values["trigger_type"], fields.values.get("phase")
     if kind != "fallback":
-        raise Rejected("bad_trigger_type", shown(kind))
+        raise Rejected("bad_trigger_type", quote(kind))
     if type(asked) is not int or asked != phase:
-        raise Rejected("bad_phase", f"{shown(asked)}, and this is phase {phase}")
+        raise Rejected("bad_phase", f"{quote(asked)}, and this is phase {phase}")
     # a date that cannot be read is refused: the default in its place would compute another day than was asked for
     game_date = _date(fields.values.get("game_date"))
-    return Fallback(phase=phase, game_date=game_date, correlation_id=fields.get("correlation_id", _text))
+    return Fallback(phase=phase, game_date=game_date, correlation_id=fields.get("correlation_id", _correlation_id))
 
 
 def _table(fields: _Fields, published_by: int) -> str:
@@ -122,7 +129,7 @@ def _table(fields: _Fields, published_by: int) -> str:
     if value is None:
         raise Rejected("missing_table", name)
     if not isinstance(value, str):
-        raise Rejected("bad_table", shown(value))
+        raise Rejected("bad_table", quote(value))
     return bare_table(value)
 
 
@@ -138,18 +145,20 @@ def _date(value: object) -> date | None:
         return None
     if isinstance(value, str) and _DATE.fullmatch(value):
         with suppress(ValueError):
-            return date.fromisoformat(value)
-    raise Rejected("bad_date", shown(value))
+            day = date.fromisoformat(value)
+            if FIRST_YEAR <= day.year <= LAST_YEAR:
+                return day
+    raise Rejected("bad_date", quote(value))
 
 
 def _check_schema(value: object) -> None:
     if value is not None and (type(value) is not int or value != SCHEMA_VERSION):
-        raise Rejected("bad_schema_version", shown(value))
+        raise Rejected("bad_schema_version", quote(value))
 
 
 def _success(value: object) -> bool:
     if not isinstance(value, bool):
-        raise Rejected("bad_success", shown(value))
+        raise Rejected("bad_success", quote(value))
     return value
 
 
@@ -173,6 +182,40 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value and _is_writable(value) else None
 
 
+def _correlation_id(value: object) -> str | None:
+    return _id(value, "bad_correlation_id")
+
+
+def _execution_id(value: object) -> str | None:
+    return _id(value, "bad_execution_id")
+
+
+def _id(value: object, code: str) -> str | None:
+    """An id; what is no text counts as absent.
+
+    Raises:
+        Rejected: it is text that no id may be; with this code.
+    """
+    if not isinstance(value, str) or not value:
+        return None
+    if byte_length(value) > ID_BYTES or has_control_characters(value):
+        raise Rejected(code, quote(value))
+    return value
+
+
+def _name(value: object) -> str | None:
+    text = _text(value)
+    if text and byte_length(text) > NAME_BYTES:
+        raise Rejected("too_long", quote(text))
+    return text
+
+
+def _long_text(value: object) -> str | None:
+    # for people to read, and of a failure at that: its beginning does more good than a refusal
+    text = _text(value)
+    return shorten(text, MESSAGE_CHARACTERS) if text else None
+
+
 def _is_writable(text: str) -> bool:
     try:
         text.encode()
@@ -189,9 +232,9 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _texts(value: object) -> tuple[str, ...] | None:
-    texts = [_text(one) for one in value] if isinstance(value, list) else [None]
-    return None if None in texts else tuple(text for text in texts[:MISSING_SHOWN] if text)
+def _names(value: object) -> tuple[str, ...] | None:
+    names = [_name(name) for name in value] if isinstance(value, list) else [None]
+    return None if None in names else tuple(name for name in names[:MISSING_SHOWN] if name)
 
 
 def _moment(value: object) -> datetime | None:
@@ -205,13 +248,26 @@ def _moment(value: object) -> datetime | None:
 def _delivery(envelope: dict[str, object], message: dict[str, object]) -> Delivery:
     # a push carries both spellings, other clients one of them
     attributes = message.get("attributes")
+    chain = attributes.get("correlation_id") if isinstance(attributes, dict) else None
     return Delivery(
-        message_id=_text(message.get("messageId")) or _text(message.get("message_id")),
+        message_id=_message_id(message.get("messageId")) or _message_id(message.get("message_id")),
         publish_time=_moment(message.get("publishTime")) or _moment(message.get("publish_time")),
-        subscription=_text(envelope.get("subscription")),
+        subscription=_own_word(envelope.get("subscription"), _ENVELOPE_BYTES),
         attempt=_count(envelope.get("deliveryAttempt")),
-        correlation_id=_text(attributes.get("correlation_id")) if isinstance(attributes, dict) else None,
+        # judged where it is needed, for the body's own goes before it
+        correlation_id=chain if isinstance(chain, str) else None,
     )
+
+
+def _message_id(value: object) -> str | None:
+    # it may become the name of a chain
+    return _own_word(value, ID_BYTES)
+
+
+def _own_word(value: object, limit: int) -> str | None:
+    """What Pub/Sub itself says; what it never would counts as not said, for the message is not to blame."""
+    text = _text(value)
+    return text if text and byte_length(text) <= limit and not has_control_characters(text) else None
 
 
 def _data(message: dict[str, object]) -> bytes:

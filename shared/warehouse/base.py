@@ -173,5 +173,16 @@ class Warehouse(Protocol):
             WarehouseLocked: another process writes, and went on writing.
         """
 
+    def inspecting(self, tables: Iterable[Table]) -> AbstractContextManager[Session]:
+        """A session that only reads, where tables could be read and written now; no writer is waited for.
+
+        Raises:
+            NotFound: there is no warehouse.
+            WarehouseLocked: another process, or another thread of this one, writes.
+            AccessDenied: it may not be written.
+            WarehouseFailed: it is damaged.
+            DataError: tables are not as declared, nor will be made so by whoever writes; carries the findings.
+        """
+
     def copied(self) -> AbstractContextManager[Warehouse]:
         """A copy to do with as one likes; gone afterwards."""

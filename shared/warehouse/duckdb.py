@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from shared import versions
 from shared.border import border
 from shared.errors import (
     AccessDenied,
+    DataError,
     NbactlError,
     NotFound,
     Overtaken,
@@ -31,9 +33,10 @@ from shared.settings import duckdb_path
 from shared.tables.model import Table
 from shared.warehouse import raw_files
 from shared.warehouse.base import EMPTY, Digest, Exchange, Params, Records, Result, TableSize
+from shared.warehouse.duckdb_layout import find_differences, require_whole
 from shared.warehouse.duckdb_migrate import migrate
 from shared.warehouse.duckdb_types import duckdb_type
-from shared.warehouse.lock import locked
+from shared.warehouse.lock import lock_file, locked
 from shared.warehouse.translate import to_duckdb
 
 # naive time stamps are UTC, in sessions beside too; rows have an order only where a query asks for one
@@ -178,6 +181,25 @@ class DuckDBSession:
         """Those of some tables that an earlier version made."""
         there = self._tables()
         return [table for table in tables if table.id in there and there[table.id] != _layout(table)]
+
+    def check(self, tables: Iterable[Table]) -> None:
+        """See that the file is whole, and that tables are as declared, or will be made so by whoever writes.
+
+        Raises:
+            WarehouseFailed: the file is damaged.
+            DataError: they are not; carries the findings.
+        """
+        declared = list(tables)
+        there = self._tables()
+        outdated = {table.id for table in declared if table.id in there and there[table.id] != _layout(table)}
+        with _problems():
+            require_whole(self._connection)
+            if differences := list(find_differences(self._connection, declared, outdated)):
+                raise DataError(
+                    "the warehouse has not the tables that this version needs",
+                    differences,
+                    hint="name a new warehouse with --warehouse and load the raw tables again",
+                )
 
     def tables(self) -> Collection[str]:
         """The qualified names of the tables that exist."""
@@ -393,6 +415,43 @@ class DuckDBWarehouse:
             yield session
             border("warehouse.finished")
         border("warehouse.closed")
+
+    @contextmanager
+    def inspecting(self, tables: Iterable[Table]) -> Iterator[DuckDBSession]:
+        """Open the file to read, if its tables could be read and written now; no writer is waited for.
+
+        Raises:
+            NotFound: there is no such file.
+            WarehouseLocked: somebody writes.
+            AccessDenied: we may not write.
+            PreconditionFailed: it cannot be locked.
+            WarehouseFailed: it is damaged.
+            DataError: tables are not as declared, nor will be made so by whoever writes; carries the findings.
+        """
+        self._require()
+        self._require_writable()
+        with (
+            locked(self.path, exclusive=False, wait=0),
+            self._open(self.path, read_only=True) as connection,
+        ):
+            session = DuckDBSession(connection)
+            session.check(tables)
+            yield session
+
+    def _require_writable(self) -> None:
+        for path in (self.path, self.path.parent, lock_file(self.path)):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise AccessDenied(
+                    f"cannot write the warehouse {self.path}",
+                    why=f"{path} is not ours to write",
+                    hint=f"see who may write to it: ls -ld {path}",
+                )
+        if lock_file(self.path).is_dir():
+            raise PreconditionFailed(
+                f"cannot lock the warehouse {self.path}",
+                why=f"{lock_file(self.path)} is a folder, and must be a file",
+                hint=f"rmdir {lock_file(self.path)}",
+            )
 
     @contextmanager
     def copied(self) -> Iterator[DuckDBWarehouse]:

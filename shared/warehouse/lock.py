@@ -23,6 +23,11 @@ _HELD_BACK_SECONDS = 0.025
 """More than a poll: between two turns of one process another one that waits gets its own."""
 
 
+def lock_file(warehouse: Path) -> Path:
+    """The file whose lock is held for a warehouse file."""
+    return warehouse.with_name(f"{warehouse.name}.lock")
+
+
 @contextmanager
 def locked(warehouse: Path, *, exclusive: bool, wait: float) -> Iterator[None]:
     """Hold the lock of a warehouse file.
@@ -36,7 +41,7 @@ def locked(warehouse: Path, *, exclusive: bool, wait: float) -> Iterator[None]:
         WarehouseLocked: the wait was in vain; names the writing process.
     """
     deadline = time.monotonic() + wait
-    file = _opened(warehouse.with_name(f"{warehouse.name}.lock"), must=exclusive)
+    file = _opened(lock_file(warehouse), must=exclusive)
     if file is None:
         yield
         return

@@ -359,6 +359,23 @@ def test_from_a_folder_to_a_service_that_serves_it(typed: Type, live: FakeCloudR
     assert live.env(revision)["NBACTL_PHASE"] == "3"
 
 
+def test_a_service_that_has_a_url_is_told_it_to_check_who_pushes(typed: Type, live: FakeCloudRun) -> None:
+    assert deploy(typed, "--yes").code == 0
+    (first,) = live.serving(NAME)
+    # the first revision cannot know where it will be
+    assert "NBACTL_PUSH_AUDIENCE" not in live.env(first)
+    assert deploy(typed, "--yes").code == 0
+    (second,) = live.serving(NAME)
+    assert live.env(second)["NBACTL_PUSH_AUDIENCE"] == f"{live.root}/svc/{NAME}"
+
+
+def test_what_was_set_by_hand_about_who_pushes_stays(typed: Type, live: FakeCloudRun) -> None:
+    live.deployed(NAME, OLD, env={"NBACTL_PUSH_AUDIENCE": ""})
+    assert deploy(typed, "--yes").code == 0
+    (revision,) = live.serving(NAME)
+    assert not live.env(revision)["NBACTL_PUSH_AUDIENCE"]
+
+
 def test_a_dry_run_says_what_differs_and_asks_for_nothing_but_that(typed: Type, live: FakeCloudRun) -> None:
     live.deployed(NAME, OLD, env={"BY_HAND": "kept"})
     live.calls.clear()

@@ -15,6 +15,7 @@ from nbactl.ops.deploy import source
 from nbactl.ops.deploy.google import Google
 from nbactl.ops.words import age
 from shared.errors import NotFound, PreconditionFailed, UnknownName
+from shared.google_auth import PUSH_AUDIENCE
 from shared.topology import Service
 from shared.version import COMMIT, short_commit
 
@@ -36,20 +37,30 @@ def image_name(service: Service, target: Target) -> str:
     return f"{target.region}-docker.pkg.dev/{target.project}/{REPOSITORY}/{service.name}"
 
 
-def environment(service: Service, target: Target, identity: str) -> dict[str, str]:
+def environment(service: Service, target: Target, identity: str, live: types.Service | None = None) -> dict[str, str]:
     """The variables that a deployment sets; others that are live stay.
 
     Args:
         service: that is deployed.
         target: project and region.
         identity: what the code is to call itself.
+        live: the service as it is, None where there is none.
     """
     return {
         "GOOGLE_CLOUD_PROJECT": target.project,
         "NBACTL_REGION": target.region,
         "NBACTL_PHASE": str(service.phase),
         COMMIT: identity,
+        **_push_audience(live),
     }
+
+
+def _push_audience(live: types.Service | None) -> dict[str, str]:
+    """What lets a service check who pushes: its own URLs, which it has once it is deployed; set by hand, it stays."""
+    if live is None or any(one.name == PUSH_AUDIENCE for one in live.template.containers[0].env):
+        return {}
+    urls = sorted({*live.urls, live.uri} - {""})
+    return {PUSH_AUDIENCE: " ".join(urls)} if urls else {}
 
 
 def differences(google: Google, wanted: Wanted) -> Iterator[dict[str, object]]:
