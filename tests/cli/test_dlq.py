@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_never_empty(typed: Type, post: Post) -> None:
         subscription=post.pubsub.subscription_path(letters.boxes(3)[0].subscription)
     )
     said = typed("dlq", "inspect")
-    assert said.code == 5
+    assert said.code == 3
     assert "it does not exist" in said.err
     assert "0 dead letters" not in said.err
 
