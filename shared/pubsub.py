@@ -89,7 +89,7 @@ class EmptinessRule:
     slack: float
 
 
-CLOUD_EMPTINESS = EmptinessRule(pulls=8, seconds=5, pause=0.6, insists=75, slack=10)
+CLOUD_EMPTINESS = EmptinessRule(pulls=8, seconds=5, pause=0.6, insists=75, slack=0)
 """A seek takes about a minute to have its full effect."""
 EMULATOR_EMPTINESS = EmptinessRule(pulls=3, seconds=0, pause=0.01, insists=0, slack=0)
 """The emulator gives what it has."""
@@ -211,11 +211,15 @@ class PubSub:
             TimedOut: no answer, which is not the same as no messages.
         """
         ends = time.monotonic() + wait
-        while not (pulled := self._pull_once(subscription, limit)) and time.monotonic() < ends:
+        while not (pulled := self._pull(subscription, limit)) and time.monotonic() < ends:
             time.sleep(_POLL_SECONDS)
         return pulled
 
-    def _pull_once(self, subscription: str, limit: int) -> tuple[Pulled, ...]:
+    def _pull(self, subscription: str, limit: int) -> tuple[Pulled, ...]:
+        return _tried(lambda timeout: self.pull_once(subscription, limit, timeout))
+
+    def pull_once(self, subscription: str, limit: int, timeout: float = CALL_SECONDS) -> tuple[Pulled, ...]:
+        """As `pull`, in one call that is not repeated: one that is not answered may have taken messages along."""
         # a pull that waits ends in the same time-out whether there is nothing or nobody, and may take a message along
         # for as long as its ack deadline; Google advises against the flag for throughput, which is not the point here
         request = {
@@ -223,15 +227,11 @@ class PubSub:
             "max_messages": limit,
             "return_immediately": True,
         }
-
-        def call(timeout: float) -> tuple[Pulled, ...]:
-            with answered(f"pull from {subscription}", self.server), warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "The return_immediately flag", DeprecationWarning)
-                answer = self.subscriber.pull(request=request, timeout=timeout, retry=None)
-            # the messages underneath: proto-plus takes longer for each than everything else that is done to it
-            return tuple(map(_pulled, type(answer).pb(answer).received_messages))
-
-        return _tried(call)
+        with answered(f"pull from {subscription}", self.server), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The return_immediately flag", DeprecationWarning)
+            answer = self.subscriber.pull(request=request, timeout=timeout, retry=None)
+        # the messages underneath: proto-plus takes longer for each than everything else that is done to it
+        return tuple(map(_pulled, type(answer).pb(answer).received_messages))
 
     def acknowledge(self, subscription: str, ack_ids: Sequence[str]) -> None:
         """Take messages off a subscription for good; of one whose deadline is over, Pub/Sub may take no notice.

@@ -128,8 +128,8 @@ class Desk:
             return
         with Look(self.pubsub, self.boxes, self.reasons) as look:
             yield (self._sorted_out(batch) for batch in look)
-        for name, error in look.cleanup.failures.items():
-            messages.warn(f"{name} was left behind: {error.message}: {error.why}")
+        if left := look.cleanup.failures:
+            messages.warn(f"may be left behind, and is deleted by Pub/Sub within seven days: {', '.join(sorted(left))}")
         if look.borrowed:
             messages.warn(
                 f"the oldest letter in {', '.join(look.borrowed)} is nearly seven days old, and Pub/Sub makes no"
@@ -359,18 +359,19 @@ def export(session: Session, *, file: Path, **asked: Unpack[Options]) -> None:
     """
     from nbactl.ops.letter_file import new_file
 
-    desk = _desk(session, asked)
+    desk, written = _desk(session, asked), 0
     try:
         with new_file(file) as to, desk.look() as batches:
             for batch in batches:
                 to.write(batch)
+                written += len(batch)
     except NbactlError as error:
-        if not desk.matching:
+        if not written:
             raise
         raise PartlyFailed(
             f"{file} does not hold every letter: {error.message}", why=error.why, hint=error.hint
         ) from error
-    _say_count(desk, f"{_letters(desk.matching)} written to {file}; {desk.count}")
+    _say_count(desk, f"{_letters(written)} written to {file}; {desk.count}")
 
 
 @command.command()
@@ -409,7 +410,10 @@ def drain(  # noqa: PLR0913 -- one parameter per option
         tally = taking.drain(
             desk.pubsub, desk.boxes, desk.meant, write=to.write, watch=lambda count: step("drained", count)
         )
-    messages.note(f"exported to {file}", quiet=session.quiet)
+    if tally.drained:
+        messages.note(f"exported to {file}", quiet=session.quiet)
+    else:
+        file.unlink(missing_ok=True)
     _close(desk, "drain", tally, why, output)
 
 
@@ -461,8 +465,8 @@ def _raise(desk: Desk, tally: Tally) -> None:
     if tally.withheld:
         kind = PartlyFailed if tally.done else Undetermined
         raise kind(
-            f"there are dead letters that were not given to us: {', '.join(tally.withheld)}",
-            why=f"{desk.pubsub.server} says so; somebody else may have them at the moment",
+            f"there may be dead letters that were not given to us: {', '.join(tally.withheld)}",
+            why=f"{desk.pubsub.server} has not given all that it holds: somebody else may have it at the moment",
             hint="type it again in a minute",
         )
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from shared.errors import NbactlError
+from shared.errors import AccessDenied, NbactlError, PreconditionFailed
 
 _AT_ONCE = 16
 
 
 class Cleanup:
-    """Deletes, at the end of the block, everything that was handed to it; each even where another cannot be.
+    """Deletes, at the end of the block, everything that was made in it; each even where another cannot be.
 
     A deletion that fails never takes the place of the error that ended the block.
 
@@ -25,8 +26,16 @@ class Cleanup:
         self.failures: dict[str, NbactlError] = {}
         self._deletions: list[tuple[str, Callable[[str], None]]] = []
 
-    def add(self, name: str, delete: Callable[[str], None]) -> None:
-        """Have `delete(name)` called at the end; best said before the thing is made, which may half succeed."""
+    @contextmanager
+    def making(self, name: str, delete: Callable[[str], None]) -> Iterator[None]:
+        """Have `delete(name)` called at the end, where the block makes the thing, or ends so that it may have."""
+        try:
+            yield
+        except (AccessDenied, PreconditionFailed):
+            raise  # it was refused
+        except BaseException:
+            self._deletions.append((name, delete))
+            raise
         self._deletions.append((name, delete))
 
     def __enter__(self) -> Self:

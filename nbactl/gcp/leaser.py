@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 60
 """How long a message stays away when we are killed; a subscription's own ten minutes would be long to wait."""
+_LEAST_DEADLINE = 10
+"""The shortest that a subscription can have."""
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while a laptop sleeps, as leases do."""
 
@@ -31,7 +33,8 @@ class Leaser:
     """Renews the leases of messages by time, in a thread of its own, for as long as the block lasts.
 
     Pub/Sub does not say that a lease is over: a late renewal or acknowledgement is answered as a timely one and may be
-    ignored. So a lease counts as ours for as long, from before the call that was answered, as that call asked for.
+    ignored. So a lease counts as ours for as long, from before the call that was answered, as that call asked for; and
+    a renewal counts only where its answer came before the lease was over.
 
     Args:
         pubsub: where the messages are from.
@@ -62,9 +65,8 @@ class Leaser:
         Raises:
             NbactlError: the lease could not be had; the subscription's own deadline goes on.
         """
-        began = _now()
         with self._lock:
-            self._ends |= dict.fromkeys(ids, began)
+            self._ends |= dict.fromkeys(ids, _now() + _LEAST_DEADLINE)
         self._renew(ids)
 
     def drop(self, ids: Iterable[AckId]) -> None:
@@ -74,7 +76,7 @@ class Leaser:
                 self._ends.pop(ack_id, None)
 
     def secured(self, ids: Collection[AckId]) -> set[AckId]:
-        """Those whose lease lasts for two thirds of its time yet, renewed where need be; the others' may be over.
+        """Those whose lease lasts for a third of its time yet, renewed where need be; the others' may be over.
 
         Raises:
             NbactlError: a lease that is running out could not be renewed.
@@ -84,7 +86,9 @@ class Leaser:
             short = [ack_id for ack_id in ids if self._left(ack_id, now) < self._seconds * 2 / 3]
             alive = [ack_id for ack_id in short if self._left(ack_id, now) > 0]
         self._renew(alive)
-        return set(ids) - (set(short) - set(alive))
+        with self._lock:
+            now = _now()
+            return {ack_id for ack_id in ids if self._left(ack_id, now) > self._seconds / 3}
 
     def is_held(self, ack_id: AckId) -> bool:
         """Whether the lease goes on, as far as we know."""
@@ -111,8 +115,9 @@ class Leaser:
             began = _now()
             self._pubsub.modify(subscription, [ack_id.value for ack_id in leased], self._seconds)
             with self._lock:
-                # what was dropped meanwhile stays dropped
-                self._ends |= {ack_id: began + self._seconds for ack_id in leased if ack_id in self._ends}
+                now = _now()
+                # what was dropped meanwhile stays dropped, and what was over stays over
+                self._ends |= {ack_id: began + self._seconds for ack_id in leased if self._left(ack_id, now) > 0}
 
 
 def _now() -> float:

@@ -22,7 +22,7 @@ from nbactl.gcp.cleanup import Cleanup
 from nbactl.gcp.pubsub_admin import PubSubAdmin
 from nbactl.gcp.queue_reader import QueueReader
 from shared.border import border
-from shared.errors import AccessDenied, NbactlError, NotFound, PreconditionFailed
+from shared.errors import AccessDenied, NbactlError, NotFound, PreconditionFailed, TimedOut
 from shared.topology import WATCH_PREFIX
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def peeking(pubsub: PubSub, subscription: str, topic: str) -> Iterator[Iterator[
         AccessDenied: not allowed to make a snapshot or a subscription.
         NotFound: there is no such subscription.
         PreconditionFailed: its messages are too old for a snapshot.
-        TimedOut: no answer.
+        TimedOut: no answer, or not all of it.
     """
     began = read_server_time(pubsub, [topic])
     with Cleanup() as cleanup:
@@ -84,6 +84,10 @@ def _batches(pubsub: PubSub, sight: Sight) -> Iterator[tuple[Pulled, ...]]:
     yield from (batch.fresh for batch in reader if batch.fresh)
     for error in reader.failures.values():
         raise error
+    if reader.withheld:
+        raise TimedOut(
+            f"{pubsub.server} did not give everything that it holds", why="a snapshot says that there is more"
+        )
 
 
 def copy_queue(pubsub: PubSub, subscription: str, topic: str, cleanup: Cleanup, began: datetime | None) -> Sight:
@@ -103,11 +107,11 @@ def copy_queue(pubsub: PubSub, subscription: str, topic: str, cleanup: Cleanup, 
         TimedOut: no answer.
     """
     admin, copy = PubSubAdmin(pubsub), _new_name()
-    cleanup.add(copy, admin.delete_snapshot)
-    oldest = admin.create_snapshot(copy, subscription) - _SNAPSHOT_LIFE
+    with cleanup.making(copy, admin.delete_snapshot):
+        oldest = admin.create_snapshot(copy, subscription) - _SNAPSHOT_LIFE
     border("peek.remembered")
-    cleanup.add(copy, admin.delete_subscription)
-    _subscribe(admin, copy, topic)
+    with cleanup.making(copy, admin.delete_subscription):
+        _subscribe(admin, copy, topic)
     border("peek.subscribed")
     admin.seek(copy, copy)
     return Sight(copy, oldest if began and _holds(pubsub, oldest, began) else None, is_copy=True)
@@ -135,13 +139,13 @@ def read_server_time(pubsub: PubSub, topics: Iterable[str]) -> datetime | None:
     """
     admin, probe = PubSubAdmin(pubsub), _new_name()
     with Cleanup() as cleanup:
-        cleanup.add(probe, admin.delete_subscription)
-        cleanup.add(probe, admin.delete_snapshot)
         for topic in dict.fromkeys(topics):
             try:
-                _subscribe(admin, probe, topic)
+                with cleanup.making(probe, admin.delete_subscription):
+                    _subscribe(admin, probe, topic)
                 admin.purge(probe)
-                return admin.create_snapshot(probe, probe) - _SNAPSHOT_LIFE
+                with cleanup.making(probe, admin.delete_snapshot):
+                    return admin.create_snapshot(probe, probe) - _SNAPSHOT_LIFE
             except NotFound:
                 continue
             except NbactlError:
@@ -163,9 +167,9 @@ def oldest_messages(pubsub: PubSub, subscriptions: Sequence[str], began: datetim
     with Cleanup() as cleanup:
         for subscription in subscriptions:
             name = _new_name()
-            cleanup.add(name, admin.delete_snapshot)
             try:
-                oldest = admin.create_snapshot(name, subscription) - _SNAPSHOT_LIFE
+                with cleanup.making(name, admin.delete_snapshot):
+                    oldest = admin.create_snapshot(name, subscription) - _SNAPSHOT_LIFE
             except (AccessDenied, NotFound):
                 continue
             except PreconditionFailed:
@@ -179,7 +183,8 @@ def oldest_messages(pubsub: PubSub, subscriptions: Sequence[str], began: datetim
 
 
 def _holds(pubsub: PubSub, oldest: datetime, began: datetime) -> bool:
-    return oldest <= began - timedelta(seconds=pubsub.emptiness.slack)
+    # what is as old as the moment itself may be an empty queue's, if times are cut short
+    return oldest < began - timedelta(seconds=pubsub.emptiness.slack)
 
 
 def _new_name() -> str:

@@ -43,7 +43,7 @@ class Look:
 
     Attributes:
         failures: why a box could not be read, or not to its end, by its subscription.
-        withheld: boxes that hold letters, as a snapshot says, which they did not give.
+        withheld: boxes that may hold letters which they did not give.
         borrowed: boxes of which no copy could be made.
         cleanup: what could not be removed again.
     """
@@ -79,10 +79,13 @@ class Look:
             for sight, box in zip(side_by_side(partial(self._sight, began), boxes), boxes, strict=True)
             if sight is not None
         ]
+        # in their order, not in that of the threads
+        self.failures = {name: self.failures[name] for name in self._boxes if name in self.failures}
+        self.borrowed = [name for name in self._boxes if name in self.borrowed]
         by_name = {sight.subscription: box for sight, box in sights}
         oldest = {sight.subscription: sight.oldest for sight, _ in sights if sight.oldest}
         leaser = self._stack.enter_context(Leaser(self._pubsub)) if self.borrowed else None
-        reader = QueueReader(self._pubsub, list(by_name), BATCH, oldest)
+        reader = QueueReader(self._pubsub, list(by_name), BATCH, oldest, began)
         for batch in reader:
             border("peek.pulled")
             if leaser and batch.subscription in self.borrowed:
@@ -105,8 +108,8 @@ class Look:
         check_boxes(len(self._boxes), self.failures)
         if self.withheld:
             raise Undetermined(
-                f"there are dead letters that could not be read: {', '.join(self.withheld)}",
-                why=f"a snapshot says so, and {self._pubsub.server} did not give them",
+                f"there may be dead letters that could not be read: {', '.join(self.withheld)}",
+                why=f"{self._pubsub.server} has not given all that its snapshots count, or an answer was lost",
                 hint="type it again in a minute",
             )
 

@@ -57,7 +57,9 @@ class LetterFile:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[LetterFile]:
-    """Make a file of letters; one that is there may be the only copy of what it holds.
+    """Make a file of letters, which goes again where an error comes before the first letter.
+
+    One that is there may be the only copy of what it holds.
 
     Raises:
         UsageError: it cannot be made.
@@ -69,7 +71,12 @@ def new_file(path: Path) -> Iterator[LetterFile]:
     except OSError as error:
         raise UsageError(f"cannot write {path}", why=error.strerror) from error
     with file:
-        yield LetterFile(file, path)
+        try:
+            yield LetterFile(file, path)
+        except BaseException:
+            if not file.tell():
+                path.unlink(missing_ok=True)
+            raise
 
 
 def _as_line(letter: Letter) -> dict[str, object]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from nbactl.gcp.leaser import AckId, Leaser
 from nbactl.gcp.peeking import Marks, mark, oldest_messages
@@ -50,7 +50,7 @@ class Tally:
         unsure: of those kept, how many may have been sent all the same: no answer came.
         late: of those replayed or drained, how many may come again: their acknowledgement failed, or came too late.
         failures: why a box could not be read, or not to its end, by its subscription.
-        withheld: boxes that hold letters, as a snapshot says, which they did not give.
+        withheld: boxes that may hold letters which they did not give.
         error: that ended the work early.
     """
 
@@ -136,7 +136,8 @@ class Taken:
     def batches(self) -> Iterator[list[Letter]]:
         """Pull all that was dead when the work began and is not held yet, until there is no more, or MOST are held."""
         names = [name for name in self._boxes if name not in self._tally.failures]
-        reader = QueueReader(self._pubsub, names, BATCH, self._expected)
+        began = self._marks.began if self._marks else None
+        reader = QueueReader(self._pubsub, names, BATCH, self._expected, began)
         for batch in reader:
             letters = opened(self._boxes[batch.subscription], self._keep(batch))
             if older := self._without_newer(letters):
@@ -164,8 +165,8 @@ class Taken:
                 self._tally.lost += 1
         return [letter for letter in letters if _key(letter) in self._held]
 
-    def settle(self, letters: Sequence[Letter]) -> None:
-        """Take letters off for good; they count as settled even where that fails, and may come again.
+    def settle(self, letters: Sequence[Letter], fate: Literal["replayed", "drained"]) -> None:
+        """Count letters, and take them off for good; they are settled even where that fails, and may come again.
 
         Raises:
             NbactlError: it failed.
@@ -174,6 +175,7 @@ class Taken:
         for letter in letters:
             mine = self._held.pop(_key(letter)).ids
             self._settled.add(_key(letter))
+            setattr(self._tally, fate, getattr(self._tally, fate) + 1)
             self._tally.late += not any(map(self._leaser.is_held, mine))
             ids.setdefault(letter.box.subscription, []).extend(mine)
         for subscription, some in ids.items():
@@ -286,7 +288,11 @@ def replay(  # noqa: PLR0913 -- by name
             pace.wait(len(part))
             if mine := taken.secured(part):
                 _publish(pubsub, mine, tally)
-                taken.settle(mine)
+                try:
+                    border("dlq.published")
+                finally:
+                    # what is published is not given back, even where somebody presses Ctrl-C now
+                    taken.settle(mine, "replayed")
                 watch(len(mine))
 
     return _each(pubsub, boxes, choose, again, limit)
@@ -299,13 +305,14 @@ def drain(pubsub: PubSub, boxes: Sequence[Box], choose: Choose, *, write: Write,
         What became of them; an error that ended it early, or Ctrl-C, is in there.
     """
 
-    def away(taken: Taken, tally: Tally, letters: Sequence[Letter]) -> None:
+    def away(taken: Taken, _tally: Tally, letters: Sequence[Letter]) -> None:
         for part in _parts(letters, BATCH):
             if mine := taken.secured(part):
                 write(mine)
-                border("dlq.exported")
-                tally.drained += len(mine)
-                taken.settle(mine)
+                try:
+                    border("dlq.exported")
+                finally:
+                    taken.settle(mine, "drained")
                 watch(len(mine))
 
     return _each(pubsub, boxes, choose, away, None)
@@ -329,21 +336,20 @@ def resend(pubsub: PubSub, letters: Sequence[Letter], *, pulled: int, rate: floa
         for part in _parts(letters, pace.batch):
             pace.wait(len(part))
             _publish(pubsub, part, tally)
+            tally.replayed += len(part)
             watch(len(part))
     tally.kept = tally.pulled - tally.done
     return tally
 
 
 def _publish(pubsub: PubSub, letters: Sequence[Letter], tally: Tally) -> None:
-    """Publish letters of one topic, and count them."""
+    """Publish letters of one topic; where no answer comes, they are counted as such."""
     try:
         pubsub.publish_all(letters[0].box.topic, [letter.again() for letter in letters])
     except (TimedOut, KeyboardInterrupt):
         # the answer may have been on its way
         tally.unsure += len(letters)
         raise
-    tally.replayed += len(letters)
-    border("dlq.published")
 
 
 def _each(
@@ -394,18 +400,22 @@ def _early_ends(tally: Tally) -> Iterator[None]:
 
 
 def _parts(letters: Sequence[Letter], size: int) -> Iterator[list[Letter]]:
-    """Cut letters into calls that are not too large, each of one box."""
+    """Cut letters into calls that are not too large, each of one box and, as Pub/Sub demands, one ordering key."""
     part: list[Letter] = []
     weight = 0
     for letter in letters:
-        bytes_ = _weight(letter.message)
-        if part and (len(part) == size or weight + bytes_ > _BYTES or letter.box != part[0].box):
+        heavier = weight + _weight(letter.message)
+        if part and (len(part) == size or heavier > _BYTES or _destination(letter) != _destination(part[0])):
             yield part
             part, weight = [], 0
         part.append(letter)
-        weight += bytes_
+        weight += _weight(letter.message)
     if part:
         yield part
+
+
+def _destination(letter: Letter) -> tuple[str, str]:
+    return letter.box.topic, letter.message.ordering_key
 
 
 def _weight(message: Message) -> int:
