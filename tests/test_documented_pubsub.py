@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from google.api_core import exceptions as google
 
+from nbactl.gcp.cleanup import Cleanup
 from nbactl.gcp.peeking import mark, peeking
 from shared import errors
 from shared.events import Message
@@ -125,6 +127,34 @@ def test_a_call_fails_with_and_without_having_had_effect(documentation: tuple[Do
         pubsub.pull("queue")
     fake.plan = Plan()
     assert pulls(pubsub, 1) == [()]
+
+
+@pytest.mark.parametrize("error", [None, errors.NbactlError("the first error")])
+def test_tidying_up_is_tried_again_and_never_takes_the_place_of_the_first_error(error: Exception | None) -> None:
+    tried: list[str] = []
+
+    def delete(name: str) -> None:
+        tried.append(name)
+        if name == "denied" or len(tried) < 3:
+            raise errors.AccessDenied("no") if name == "denied" else errors.TimedOut("not now")
+
+    def work() -> Cleanup:
+        with Cleanup() as cleanup:
+            for name in ("slow", "denied"):
+                with cleanup.making(name, delete):
+                    pass
+            with suppress(errors.NotFound), cleanup.making("never made", delete):
+                raise errors.NotFound("no such topic")
+            if error:
+                raise error
+        return cleanup
+
+    if error:
+        with pytest.raises(errors.NbactlError, match="the first error"):
+            work()
+    else:
+        assert list(work().failures) == ["denied"]
+    assert sorted(set(tried)) == ["denied", "slow"]
 
 
 BAD: dict[str, list[dict[str, Any]]] = {

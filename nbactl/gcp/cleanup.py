@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from shared.errors import AccessDenied, NbactlError, PreconditionFailed
+from shared.pubsub import TRIES
 
 _AT_ONCE = 16
+_PAUSE = 0.3
 
 
 class Cleanup:
@@ -51,7 +54,13 @@ class Cleanup:
 
     def _delete(self, deletion: tuple[str, Callable[[str], None]]) -> None:
         name, delete = deletion
-        try:
-            delete(name)
-        except NbactlError as error:
-            self.failures[name] = error
+        for left in range(TRIES, 0, -1):
+            try:
+                delete(name)
+            except NbactlError as error:
+                if not error.transient or left == 1:
+                    self.failures[name] = error
+                    return
+                time.sleep(_PAUSE)
+            else:
+                return
