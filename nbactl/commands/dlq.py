@@ -23,7 +23,7 @@ from nbactl.render.progress import progress
 from nbactl.render.tables import Column, flow, write
 from nbactl.session import Session
 from shared.clock import utc_now
-from shared.errors import Interrupted, NbactlError, NotFound, PartlyFailed, Undetermined
+from shared.errors import Interrupted, NbactlError, NotFound, PartlyFailed, Undetermined, UsageError
 
 if TYPE_CHECKING:
     from nbactl.ops.letters import Box, Letter, Reasons
@@ -81,7 +81,15 @@ def _letters_options(function: F) -> F:
     return function
 
 
-_why_option = click.option("--reason", "why", metavar="TEXT", default="", help="Why; it is written down.")
+def _free_text(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if value.startswith("--"):
+        raise UsageError(f"{value!r} is an option, not a reason", hint=f"{parameter.opts[0]} TEXT")
+    return value
+
+
+_why_option = click.option(
+    "--reason", "why", metavar="TEXT", default="", callback=_free_text, help="Why; it is written down."
+)
 _yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

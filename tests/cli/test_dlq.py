@@ -243,8 +243,10 @@ def test_hostile_text_is_printed_harmlessly(typed: Type, post: Post, output: str
         assert not any(harm in said.out + said.err for harm in HARMFUL)
 
 
-def test_slips_are_usage_errors(typed: Type, post: Post) -> None:
-    assert post
+def test_slips_are_usage_errors(typed: Type, post: Post, project: str) -> None:
+    post.dies(good())
+    assert typed("dlq", "drain", "--confirm", project, "--reason", "--dry-run").code == 2
+    assert post.free() == 1
     assert "did you mean 'reason'" in typed("dlq", "inspect", "--where", "reson=x").err
     for word in ("reason", "reason=", "date=2024-13-01", "date=20241108", "phase=9", "table=a b"):
         assert typed("dlq", "inspect", "--where", word).code == 2, word

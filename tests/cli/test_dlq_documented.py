@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -157,6 +157,8 @@ def test_whatever_fails_nothing_is_lost_and_each_letter_is_counted(
         assert dead <= sent + held + filed, f"lost {dead - (sent + held + filed)}"
         ended = not (tally.error or tally.failures or tally.withheld or tally.lost)
         assert not ended or verb == "stop" or dead <= sent + filed, f"{tally}, and {dead - sent - filed} are left"
+        # what was sent or written was counted, but for what nobody answered to
+        assert plan.unanswered or (sent + filed).total() == tally.done
         twice = [data for data, times in (sent + filed).items() if times > 1]
         # one whose answer was lost is published again
         assert not twice or plan.unanswered
@@ -253,6 +255,29 @@ def test_leases_are_renewed_by_time_whatever_the_work_waits_for(emulator: str) -
         time.sleep(2.2)
         assert leaser.secured(ids) == set()
         assert len(here.pubsub.pull(BOX.subscription)) == 3
+
+
+class Slow(PubSub):
+    """Takes its time to renew a lease."""
+
+    delay = 0.0
+
+    def modify(self, subscription: str, ack_ids: Sequence[str], seconds: int) -> None:
+        time.sleep(self.delay)
+        super().modify(subscription, ack_ids, seconds)
+
+
+def test_a_renewal_that_is_answered_after_the_lease_was_over_is_none(emulator: str) -> None:
+    with office(emulator, Plan()) as here:
+        here.die(1)
+        slow = Slow(here.pubsub.project, emulator)
+        leaser = Leaser(slow, seconds=2)
+        ids = [AckId(BOX.subscription, one.ack_id) for one in slow.pull(BOX.subscription)]
+        leaser.hold(ids)
+        time.sleep(1)
+        slow.delay = 1.2
+        assert leaser.secured(ids) == set()
+        slow.close()
 
 
 def test_a_letter_whose_lease_was_lost_is_neither_sent_nor_acknowledged(
