@@ -260,6 +260,7 @@ class DocumentedPubSub(grpc.GenericRpcHandler):
     def _acknowledge(self, request: bytes) -> bytes:
         _check_length(request)
         asked = types.AcknowledgeRequest.deserialize(request)
+        self._deadline(asked.subscription)  # which says where there is no such subscription
         self._end_leases()
         here = self._at(asked.subscription)
         timely = [here.leases.pop(name) for name in asked.ack_ids if name in here.leases]
@@ -275,6 +276,7 @@ class DocumentedPubSub(grpc.GenericRpcHandler):
     def _modify(self, request: bytes) -> bytes:
         _check_length(request)
         asked = types.ModifyAckDeadlineRequest.deserialize(request)
+        self._deadline(asked.subscription)  # which says where there is no such subscription
         self._end_leases()
         here = self._at(asked.subscription)
         timely = [name for name in asked.ack_ids if name in here.leases]
