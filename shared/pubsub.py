@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared import errors
 from shared.events import Message, limits
@@ -29,6 +29,10 @@ PUBLISH_SECONDS = 10.0
 CALL_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _BACK_OFF_SECONDS = 0.2
+_ACK_IDS = 1000
+"""Of one call, which may be 512 KiB long; an id has some two hundred bytes."""
+
+T = TypeVar("T")
 
 _SIGN_IN = "gcloud auth application-default login"
 _RETRY = "try again, and see that what PUBSUB_EMULATOR_HOST names is running, or is not set for Google Cloud"
@@ -61,6 +65,34 @@ class Pulled:
     message_id: str
     publish_time: datetime
     attempt: int | None
+    ordering_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EmptinessRule:
+    """The rule by which a subscription that gives nothing is taken for one that has nothing more to give.
+
+    Pub/Sub may answer a pull with nothing, or with less than there is, so one empty answer says nothing.
+
+    Attributes:
+        pulls: so many in a row brought nothing new,
+        seconds: for at least this long,
+        pause: with so many seconds between them.
+        insists: for how many seconds it is pulled from all the same, where a snapshot says that it holds something.
+        slack: by how many seconds what a snapshot says of the age of messages may be wrong.
+    """
+
+    pulls: int
+    seconds: float
+    pause: float
+    insists: float
+    slack: float
+
+
+CLOUD_EMPTINESS = EmptinessRule(pulls=8, seconds=5, pause=0.6, insists=75, slack=0)
+"""A seek takes about a minute to have its full effect."""
+EMULATOR_EMPTINESS = EmptinessRule(pulls=3, seconds=0, pause=0.01, insists=0, slack=0)
+"""The emulator gives what it has."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +102,17 @@ class PubSub:
     Attributes:
         project: the project's id.
         emulator: HOST:PORT of an emulator; None is Google Cloud, with the credentials of the environment.
+        rule: when a subscription counts as empty; None: what fits the server.
     """
 
     project: str
     emulator: str | None = None
+    rule: EmptinessRule | None = None
+
+    @property
+    def emptiness(self) -> EmptinessRule:
+        """When a subscription counts as empty."""
+        return self.rule or (EMULATOR_EMPTINESS if self.emulator else CLOUD_EMPTINESS)
 
     @property
     def server(self) -> str:
@@ -165,7 +204,10 @@ class PubSub:
 
         request = {
             "topic": self.topic_path(topic),
-            "messages": [{"data": message.data, "attributes": dict(message.attributes)} for message in messages],
+            "messages": [
+                {"data": message.data, "attributes": dict(message.attributes), "ordering_key": message.ordering_key}
+                for message in messages
+            ],
         }
         with answered(f"publish to {topic}", self.server):
             try:
@@ -176,7 +218,9 @@ class PubSub:
         return list(answer.message_ids)
 
     def pull(self, subscription: str, limit: int = 100, *, wait: float = 0) -> tuple[Pulled, ...]:
-        """Pull at most `limit` messages, as soon as there are any; none means that for `wait` seconds there were none.
+        """Pull at most `limit` messages, as soon as there are any, for at most `wait` seconds.
+
+        None, or fewer, does not mean that there are no more: see `EmptinessRule`.
 
         Raises:
             AccessDenied: not signed in, or not allowed to pull.
@@ -184,11 +228,15 @@ class PubSub:
             TimedOut: no answer, which is not the same as no messages.
         """
         ends = time.monotonic() + wait
-        while not (pulled := self._pull_once(subscription, limit)) and time.monotonic() < ends:
+        while not (pulled := self._pull(subscription, limit)) and time.monotonic() < ends:
             time.sleep(_POLL_SECONDS)
         return pulled
 
-    def _pull_once(self, subscription: str, limit: int) -> tuple[Pulled, ...]:
+    def _pull(self, subscription: str, limit: int) -> tuple[Pulled, ...]:
+        return _tried(lambda timeout: self.pull_once(subscription, limit, timeout))
+
+    def pull_once(self, subscription: str, limit: int, timeout: float = CALL_SECONDS) -> tuple[Pulled, ...]:
+        """As `pull`, in one call that is not repeated: one that is not answered may have taken messages along."""
         # a pull that waits ends in the same time-out whether there is nothing or nobody, and may take a message along
         # for as long as its ack deadline; Google advises against the flag for throughput, which is not the point here
         request = {
@@ -198,21 +246,26 @@ class PubSub:
         }
         with answered(f"pull from {subscription}", self.server), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The return_immediately flag", DeprecationWarning)
-            answer = self.subscriber.pull(request=request, timeout=CALL_SECONDS, retry=None)
+            answer = self.subscriber.pull(request=request, timeout=timeout, retry=None)
         # the messages underneath: proto-plus takes longer for each than everything else that is done to it
         return tuple(map(_pulled, type(answer).pb(answer).received_messages))
 
     def acknowledge(self, subscription: str, ack_ids: Sequence[str]) -> None:
-        """Take messages off a subscription for good.
+        """Take messages off a subscription for good; of one whose deadline is over, Pub/Sub may take no notice.
 
         Raises:
             AccessDenied: not signed in, or not allowed to.
             NotFound: there is no such subscription.
             TimedOut: no answer; the messages may come again.
         """
-        request = {"subscription": self.subscription_path(subscription), "ack_ids": list(ack_ids)}
-        with answered(f"acknowledge on {subscription}", self.server):
-            self.subscriber.acknowledge(request=request, timeout=CALL_SECONDS, retry=None)
+        for part in _parts(ack_ids):
+            request = {"subscription": self.subscription_path(subscription), "ack_ids": part}
+
+            def call(timeout: float, request: Mapping[str, Any] = request) -> None:
+                with answered(f"acknowledge on {subscription}", self.server):
+                    self.subscriber.acknowledge(request=dict(request), timeout=timeout, retry=None)
+
+            _tried(call)
 
     def modify(self, subscription: str, ack_ids: Sequence[str], seconds: int) -> None:
         """Keep messages for this many seconds more; 0 gives them back, which counts as a failed delivery.
@@ -222,13 +275,45 @@ class PubSub:
             NotFound: there is no such subscription.
             TimedOut: no answer.
         """
-        request = {
-            "subscription": self.subscription_path(subscription),
-            "ack_ids": list(ack_ids),
-            "ack_deadline_seconds": seconds,
-        }
-        with answered(f"modify a deadline on {subscription}", self.server):
-            self.subscriber.modify_ack_deadline(request=request, timeout=CALL_SECONDS, retry=None)
+        for part in _parts(ack_ids):
+            request = {
+                "subscription": self.subscription_path(subscription),
+                "ack_ids": part,
+                "ack_deadline_seconds": seconds,
+            }
+
+            def call(timeout: float, request: Mapping[str, Any] = request) -> None:
+                with answered(f"modify a deadline on {subscription}", self.server):
+                    self.subscriber.modify_ack_deadline(request=dict(request), timeout=timeout, retry=None)
+
+            _tried(call)
+
+
+def _parts(ack_ids: Sequence[str]) -> Iterator[list[str]]:
+    """Cut ids into calls that are not too long."""
+    for start in range(0, len(ack_ids), _ACK_IDS):
+        yield list(ack_ids[start : start + _ACK_IDS])
+
+
+def _tried(call: Callable[[float], T]) -> T:
+    """Make a call that may be repeated, at most three times and for CALL_SECONDS in all.
+
+    Args:
+        call: makes it, within so many seconds.
+
+    Raises:
+        NbactlError: it failed for good, or three times.
+    """
+    ends = time.monotonic() + CALL_SECONDS
+    for left in range(TRIES, 0, -1):
+        try:
+            return call(max(0.1, ends - time.monotonic()))
+        except errors.NbactlError as error:
+            wait = _BACK_OFF_SECONDS * 2 ** (TRIES - left)
+            if not error.transient or left == 1 or time.monotonic() + wait > ends:
+                raise
+            time.sleep(wait)
+    raise AssertionError
 
 
 @contextmanager
@@ -273,4 +358,5 @@ def _pulled(received: Any) -> Pulled:  # noqa: ANN401 -- a message of protobuf h
         message_id=message.message_id,
         publish_time=message.publish_time.ToDatetime(UTC),
         attempt=received.delivery_attempt or None,
+        ordering_key=message.ordering_key,
     )

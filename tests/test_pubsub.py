@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,18 +20,27 @@ from google.pubsub_v1 import PublishResponse
 from shared import errors, events, pubsub
 from shared.pubsub import PubSub, answered
 from tests.emulator import free_port
+from tests.fakes.documented_pubsub import documented
 
 
-@pytest.fixture
-def queue(emulator: str, project: str) -> Iterator[PubSub]:
-    """A project with a topic `topic` and a subscription `queue` on it."""
-    opened = PubSub(project, emulator)
+@pytest.fixture(params=["emulator", "documented"])
+def queue(emulator: str, project: str, request: pytest.FixtureRequest) -> Iterator[PubSub]:
+    """A project with a topic `topic` and a subscription `queue` on it, also on a Pub/Sub as documented."""
+    with ExitStack() as stack:
+        if request.param == "documented":
+            _, opened = stack.enter_context(documented(emulator, project))
+        else:
+            opened = PubSub(project, emulator)
+        yield _with_queue(opened)
+        opened.close()
+
+
+def _with_queue(opened: PubSub) -> PubSub:
     opened.publisher.create_topic(name=opened.topic_path("topic"), timeout=10)
     opened.subscriber.create_subscription(
         name=opened.subscription_path("queue"), topic=opened.topic_path("topic"), timeout=10
     )
-    yield opened
-    opened.close()
+    return opened
 
 
 @contextmanager

@@ -7,10 +7,10 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -20,10 +20,10 @@ from nbactl.ops import words
 from nbactl.params import dry_run_option, output_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
-from nbactl.render.tables import Column, flow, json_line, write
+from nbactl.render.tables import Column, flow, write
 from nbactl.session import Session
 from shared.clock import utc_now
-from shared.errors import NbactlError, NotFound, PartlyFailed, UsageError
+from shared.errors import Interrupted, NbactlError, NotFound, PartlyFailed, Undetermined, UsageError
 
 if TYPE_CHECKING:
     from nbactl.ops.letters import Box, Letter, Reasons
@@ -81,35 +81,70 @@ def _letters_options(function: F) -> F:
     return function
 
 
-_why_option = click.option("--reason", "why", metavar="TEXT", default="", help="Why; it is written down.")
+def _free_text(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if value.startswith("--"):
+        raise UsageError(f"{value!r} is an option, not a reason", hint=f"{parameter.opts[0]} TEXT")
+    return value
+
+
+_why_option = click.option(
+    "--reason", "why", metavar="TEXT", default="", callback=_free_text, help="Why; it is written down."
+)
 _yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
-    """Where letters are worked on: which boxes, and which of their letters."""
+    """Where letters are worked on: which boxes, and which of their letters.
+
+    Attributes:
+        stored: letters that were read from a file; None where the boxes are meant.
+        total: letters that were seen so far,
+        matching: and how many of them are meant.
+    """
 
     session: Session
     pubsub: PubSub
     warehouse: Warehouse
     boxes: list[Box]
     where: dict[str, str]
+    stored: list[Letter] | None = None
+    total: int = 0
+    matching: int = 0
+    _others: list[Letter] = field(default_factory=list)
 
     @property
     def target(self) -> str:
         """Project and server, in words."""
         return f"project {self.pubsub.project} on {self.pubsub.server}"
 
-    def look(self) -> Iterator[list[Letter]]:
-        """The letters that are meant, in batches as they are read."""
-        from nbactl.ops.inspecting import inspect
-
-        for batch in inspect(self.pubsub, self.boxes, self.reasons):
-            yield list(reading.chosen(batch, self.where))
-
     def meant(self, letters: Sequence[Letter]) -> list[Letter]:
         """Of letters as they were pulled, those that are meant, with their reasons."""
-        return list(reading.chosen(self.reasons.explain(letters), self.where))
+        return self._sorted_out(self.reasons.explain(letters))
+
+    @contextmanager
+    def look(self) -> Iterator[Iterator[list[Letter]]]:
+        """The letters that are meant, in batches as they are read; at the end of the block, what could not be read.
+
+        Raises:
+            NbactlError: a box could not be read, or did not give what it holds.
+        """
+        from nbactl.ops.inspecting import Look
+
+        if self.stored is not None:
+            yield iter([self.meant(self.stored)])
+            return
+        with Look(self.pubsub, self.boxes, self.reasons) as look:
+            yield (self._sorted_out(batch) for batch in look)
+        if left := look.cleanup.failures:
+            messages.warn(f"may be left behind, and is deleted by Pub/Sub within seven days: {', '.join(sorted(left))}")
+        if look.borrowed:
+            messages.warn(
+                f"the oldest letter in {', '.join(look.borrowed)} is nearly seven days old, and Pub/Sub makes no"
+                " snapshot of such a queue: its letters were borrowed for this look, and are back now."
+                " Pub/Sub deletes a letter after seven days: nbactl dlq export FILE keeps it"
+            )
+        look.check()
 
     @cached_property
     def reasons(self) -> Reasons:
@@ -120,12 +155,47 @@ class Desk:
 
     def everything(self) -> list[Letter]:
         """All letters that are meant."""
-        return [one for batch in self.look() for one in batch]
+        with self.look() as batches:
+            return [one for batch in batches for one in batch]
+
+    @property
+    def nearest(self) -> str | None:
+        """A hint, where no letter is meant though there are some."""
+        return reading.nearest(self.where, self._others) if self.total and not self.matching else None
+
+    @property
+    def count(self) -> str:
+        """How many letters there are; of Google Cloud we know only what we were given."""
+        from_file = self.stored is not None
+        least = "" if self.pubsub.emulator or from_file or not self.total else "at least "
+        more = "; how many more there are is not known" if least else ""
+        place = "of the file" if from_file else f"of {self.target}"
+        if self.where and self.total:
+            asked = " and ".join(f"{name}={value}" for name, value in self.where.items())
+            return f"{self.matching} of {least}{_letters(self.total)} {place} match {asked}{more}"
+        return f"{least}{_letters(self.total)} {place}{more}"
+
+    def _sorted_out(self, letters: Sequence[Letter]) -> list[Letter]:
+        meant = list(reading.chosen(letters, self.where))
+        self.total += len(letters)
+        self.matching += len(meant)
+        if not self.matching:
+            self._others += letters
+        return meant
 
 
-def _desk(session: Session, asked: Options) -> Desk:
+def _letters(count: int) -> str:
+    return f"{count} dead letter{'' if count == 1 else 's'}"
+
+
+def _desk(session: Session, asked: Options, file: Path | None = None) -> Desk:
     boxes, where = reading.boxes(asked["phase"]), reading.conditions(asked["where"])
-    return Desk(session, session.pubsub(), session.connect(), boxes, where)
+    stored = None
+    if file:
+        from nbactl.ops.letter_file import read_letters
+
+        stored = [letter for letter in read_letters(file) if letter.box in boxes]
+    return Desk(session, session.pubsub(), session.connect(), boxes, where, stored)
 
 
 @click.group()
@@ -146,40 +216,48 @@ def inspect(session: Session, *, group_by: str | None, output: str, **asked: Unp
 
     Example: nbactl dlq inspect --group-by reason
     """
-    from nbactl.ops.inspecting import Groups, record, row
+    from nbactl.ops.inspecting import Groups
 
-    desk, now = _desk(session, asked), utc_now()
-    groups = Groups(group_by or "reason")
-
-    def counted() -> Iterator[list[Letter]]:
-        for batch in desk.look():
-            groups.add(batch)
-            yield batch
-
+    desk, groups = _desk(session, asked), Groups(group_by or "reason")
     options = words.options(session.warehouse)
-    if output != "table" and not group_by:
-        write((record(one) for batch in counted() for one in batch), RECORDS, output)
-    elif group_by:
-        for _ in counted():
-            pass
-        write(groups.rows(now, options, desk.pubsub.project), _columns(group_by), output)
-    else:
-        flow(([row(one, now) for one in batch] for batch in counted()), LETTERS)
-    messages.note(_counted(groups.total, desk), quiet=session.quiet)
+    try:
+        with desk.look() as batches:
+            counted = groups.counting(batches)
+            if group_by:
+                for _ in counted:
+                    pass
+                write(groups.rows(utc_now(), options, desk.pubsub.project), _columns(group_by), output)
+            else:
+                _show(counted, output)
+    except NbactlError:
+        if desk.total:
+            messages.note(f"of what could be read: {desk.count}", quiet=session.quiet)
+        raise
+    _say_count(desk, desk.count)
     if output == "table" and not group_by:
-        for line in groups.rows(now, options, desk.pubsub.project):
+        for line in groups.rows(utc_now(), options, desk.pubsub.project):
             messages.hint(f"{line['letters']} {line['reason']}: {line['next']}", quiet=session.quiet)
+
+
+def _show(batches: Iterator[list[Letter]], output: str) -> None:
+    """Write letters as they are read."""
+    from nbactl.ops.inspecting import record, row
+
+    if output == "table":
+        flow(([row(one, utc_now()) for one in batch] for batch in batches), LETTERS)
+    else:
+        write((record(one) for batch in batches for one in batch), RECORDS, output)
+
+
+def _say_count(desk: Desk, text: str) -> None:
+    """Say how many letters there are, and what may have been meant where none is."""
+    messages.note(text, quiet=desk.session.quiet)
+    if desk.nearest:
+        messages.hint(desk.nearest, quiet=desk.session.quiet)
 
 
 def _columns(group_by: str) -> list[Column]:
     return [Column(name) for name in (group_by, *(name for name in GROUPED if name != group_by))]
-
-
-def _counted(count: int, desk: Desk) -> str:
-    """How many letters there are; of Google Cloud we know only what we were given."""
-    least = "" if desk.pubsub.emulator else "at least "
-    more = "" if desk.pubsub.emulator else "; how many more there are is not known"
-    return f"{least}{count} dead letter{'' if count == 1 else 's'} of {desk.target}{more}"
 
 
 @command.command()
@@ -188,6 +266,12 @@ def _counted(count: int, desk: Desk) -> str:
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="R", help="Send at most R a second.")
 @click.option("--only-needed", is_flag=True, help="Leave letters whose work has been done since.")
 @click.option("--rehearse", is_flag=True, help="Try each on a copy of the warehouse first; send what would succeed.")
+@click.option(
+    "--from",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Send the letters of a file that export or drain has written, in place of those in the queues.",
+)
 @_why_option
 @_yes_option
 @dry_run_option
@@ -200,6 +284,7 @@ def replay(  # noqa: PLR0913 -- one parameter per option
     rate: float | None,
     only_needed: bool,
     rehearse: bool,
+    file: Path | None,
     why: str,
     yes: bool,
     dry_run: bool,
@@ -208,33 +293,47 @@ def replay(  # noqa: PLR0913 -- one parameter per option
 ) -> None:
     """Publish dead letters again on the topics they came from; their chains keep their names.
 
-    A letter leaves the queue once it is published, never before.
+    A letter leaves the queue once it is published, never before. What dies while this runs stays where it is.
 
     Example: nbactl dlq replay --where reason=retry --rate 50
     """
     from nbactl.ops import inspecting, taking
 
-    desk = _desk(session, asked)
+    desk = _desk(session, asked, file)
     rehearsed = _rehearsed(desk, output) if rehearse else None
 
-    def choose(batch: Sequence[Letter]) -> Sequence[Letter]:
-        found = desk.meant(batch)
-        if only_needed:
-            found = inspecting.needed(found, desk.warehouse, utc_now())
-        return found if rehearsed is None else [one for one in found if one.key in rehearsed]
+    def choose(letters: Sequence[Letter]) -> list[Letter]:
+        meant = inspecting.needed(letters, desk.warehouse, utc_now()) if only_needed else letters
+        return [one for one in meant if rehearsed is None or one.key in rehearsed]
 
     if dry_run:
-        would = [one for batch in desk.look() for one in choose(batch)][:limit]
-        write(map(inspecting.record, would), RECORDS if output != "table" else LETTERS[:-4], output)
-        messages.note(f"would replay {len(would)}: --dry-run", quiet=session.quiet)
+        with desk.look() as batches:
+            would = [one for batch in batches for one in choose(batch)][:limit]
+        _say_what_would(desk, "replay", would, output)
         return
     if not yes:
-        confirming.ask(f"Replay dead letters of {desk.target}?", "replay")
+        confirming.ask(f"Replay dead letters {f'of {file} to' if file else 'of'} {desk.target}?", "replay")
+    desk.total = desk.matching = 0
     with progress(limit, quiet=session.quiet) as step:
-        tally = taking.replay(
-            desk.pubsub, desk.boxes, choose, limit=limit, rate=rate, watch=lambda count: step("replayed", count)
-        )
+
+        def watch(count: int) -> None:
+            step("replayed", count)
+
+        if desk.stored is None:
+            tally = taking.replay(
+                desk.pubsub, desk.boxes, lambda batch: choose(desk.meant(batch)), limit=limit, rate=rate, watch=watch
+            )
+        else:
+            meant = choose(desk.meant(desk.stored))[:limit]
+            tally = taking.resend(desk.pubsub, meant, pulled=len(desk.stored), rate=rate, watch=watch)
     _close(desk, "replay", tally, why, output)
+
+
+def _say_what_would(desk: Desk, verb: str, would: Sequence[Letter], output: str) -> None:
+    from nbactl.ops import inspecting
+
+    write(map(inspecting.record, would), RECORDS if output != "table" else LETTERS[:-4], output)
+    _say_count(desk, f"would {verb} {len(would)}: --dry-run; {desk.count}")
 
 
 def _rehearsed(desk: Desk, output: str) -> set[tuple[str, int | None]]:
@@ -266,12 +365,21 @@ def export(session: Session, *, file: Path, **asked: Unpack[Options]) -> None:
 
     Example: nbactl dlq export letters.jsonl
     """
-    desk, count = _desk(session, asked), 0
-    with _open(file) as to:
-        for batch in desk.look():
-            _write(to, batch)
-            count += len(batch)
-    messages.note(f"{_counted(count, desk)} are in {file}", quiet=session.quiet)
+    from nbactl.ops.letter_file import new_file
+
+    desk, written = _desk(session, asked), 0
+    try:
+        with new_file(file) as to, desk.look() as batches:
+            for batch in batches:
+                to.write(batch)
+                written += len(batch)
+    except NbactlError as error:
+        if not written:
+            raise
+        raise PartlyFailed(
+            f"{file} does not hold every letter: {error.message}", why=error.why, hint=error.hint
+        ) from error
+    _say_count(desk, f"{_letters(written)} written to {file}; {desk.count}")
 
 
 @command.command()
@@ -296,26 +404,24 @@ def drain(  # noqa: PLR0913 -- one parameter per option
 
     Example: nbactl dlq drain --where reason=bad_json --confirm my-project
     """
-    from nbactl.ops import inspecting, taking
+    from nbactl.ops import taking
+    from nbactl.ops.letter_file import new_file
 
     desk = _desk(session, asked)
     if dry_run:
-        would = desk.everything()
-        write(map(inspecting.record, would), RECORDS if output != "table" else LETTERS[:-4], output)
-        messages.note(f"would drain {len(would)}: --dry-run", quiet=session.quiet)
+        _say_what_would(desk, "drain", desk.everything(), output)
         return
     confirming.ask_name(f"This takes dead letters of {desk.target} away.", desk.pubsub.project, confirm)
     file = file or Path(f"dead-letters-{utc_now():%Y%m%dT%H%M%SZ}.jsonl")
 
-    with _open(file) as to, progress(None, quiet=session.quiet) as step:
+    with new_file(file) as to, progress(None, quiet=session.quiet) as step:
         tally = taking.drain(
-            desk.pubsub,
-            desk.boxes,
-            desk.meant,
-            write=lambda batch: _write(to, batch),
-            watch=lambda count: step("drained", count),
+            desk.pubsub, desk.boxes, desk.meant, write=to.write, watch=lambda count: step("drained", count)
         )
-    messages.note(f"exported to {file}", quiet=session.quiet)
+    if tally.drained:
+        messages.note(f"exported to {file}", quiet=session.quiet)
+    else:
+        file.unlink(missing_ok=True)
     _close(desk, "drain", tally, why, output)
 
 
@@ -326,24 +432,51 @@ def _close(desk: Desk, verb: str, tally: Tally, why: str, output: str) -> None:
     """Say what became of the letters, write it down, and end as it went.
 
     Raises:
-        PartlyFailed: it ended early, and something was done.
+        Interrupted: Ctrl-C ended it early.
+        PartlyFailed: something was done, and not everything.
+        Undetermined: nothing was done, and there are letters that were not given.
         NbactlError: it ended early.
     """
-    said = f"{tally}{f': {why}' if why else ''}"
-    _note(desk, f"nbactl dlq {verb}", _DID[verb], said)
+    _note(desk, f"nbactl dlq {verb}", _DID[verb], f"{tally}{f': {why}' if why else ''}")
     if output == "table":
         messages.note(str(tally))
     else:
         write([{name: getattr(tally, name) for name in ("pulled", "replayed", "kept", "drained")}], OUTCOME, output)
-    if tally.error is None:
-        return
-    if tally.replayed or tally.drained:
-        raise PartlyFailed(
-            f"it ended early: {tally.error.message}",
-            why=tally.error.why,
-            hint="the rest is where it was; type it again",
+    if desk.where and not desk.matching and desk.total:
+        _say_count(desk, desk.count)
+    for count, text in (
+        (tally.newer, "of those kept died after this had begun"),
+        (tally.lost, "of those kept came free before their turn: their lease had ended"),
+        (tally.unsure, "of those kept may have been sent all the same: no answer came"),
+        (tally.late, f"of those {_DID[verb]} may come again: their acknowledgement failed, or came too late"),
+    ):
+        if count:
+            messages.warn(f"{count} {text}")
+    _raise(desk, tally)
+
+
+def _raise(desk: Desk, tally: Tally) -> None:
+    """End as it went."""
+    from nbactl.ops.inspecting import check_boxes
+
+    error = tally.error
+    if isinstance(error, Interrupted):
+        raise error
+    if error and tally.done:
+        where = (
+            "what was sent before costs nothing when it is sent again" if desk.stored else "the rest is where it was"
         )
-    raise tally.error
+        raise PartlyFailed(f"it ended early: {error.message}", why=error.why, hint=f"{where}; type it again")
+    if error:
+        raise error
+    check_boxes(len(desk.boxes), tally.failures)
+    if tally.withheld:
+        kind = PartlyFailed if tally.done else Undetermined
+        raise kind(
+            f"there may be dead letters that were not given to us: {', '.join(tally.withheld)}",
+            why=f"{desk.pubsub.server} has not given all that it holds: somebody else may have it at the moment",
+            hint="type it again in a minute",
+        )
 
 
 def _note(desk: Desk, command: str, decision: str, said: str) -> None:
@@ -358,28 +491,5 @@ def _note(desk: Desk, command: str, decision: str, said: str) -> None:
         messages.warn("not written down: there is no warehouse")
     except NbactlError as error:
         messages.warn(f"not written down: {error.message}: {error.why}")
-
-
-@contextmanager
-def _open(file: Path) -> Iterator[IO[str]]:
-    """A new file; one that is there may be the only copy of what it holds.
-
-    Raises:
-        UsageError: it cannot be made.
-    """
-    try:
-        with file.open("x", encoding="utf-8") as to:
-            yield to
-    except FileExistsError:
-        raise UsageError(f"{file} exists already", hint="name another file") from None
     except OSError as error:
-        raise UsageError(f"cannot write {file}", why=error.strerror) from error
-
-
-def _write(to: IO[str], batch: Sequence[Letter]) -> None:
-    """Write letters, and wait until they are on the disk."""
-    from nbactl.ops.inspecting import exported
-
-    to.writelines(f"{json_line(exported(one))}\n" for one in batch)
-    to.flush()
-    os.fsync(to.fileno())
+        messages.warn(f"not written down: {error.strerror}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 from nbactl.gcp.shapes import short
 from shared import errors
+from shared.clock import utc_now
 from shared.pubsub import CALL_SECONDS, PubSub, answered
 
 if TYPE_CHECKING:
@@ -79,14 +81,19 @@ class PubSubAdmin:
             path = self.pubsub.subscription_path(name)
             self.pubsub.subscriber.delete_subscription(subscription=path, timeout=CALL_SECONDS, retry=None)
 
-    def create_snapshot(self, name: str, subscription: str) -> None:
-        """Remember which messages a subscription has not acknowledged; NbactlError says why not."""
+    def create_snapshot(self, name: str, subscription: str) -> datetime:
+        """Remember which messages a subscription has not acknowledged, and return when that is forgotten, UTC.
+
+        NbactlError says why not; PreconditionFailed that a message is too old.
+        """
         request = {
             "name": self._snapshot(name),
             "subscription": self.pubsub.subscription_path(subscription),
         }
         with self._asking(f"look into {subscription}"):
-            self.pubsub.subscriber.create_snapshot(request=request, timeout=CALL_SECONDS, retry=None)
+            snapshot = self.pubsub.subscriber.create_snapshot(request=request, timeout=CALL_SECONDS, retry=None)
+        expires = type(snapshot).pb(snapshot).expire_time
+        return cast("datetime", expires.ToDatetime(UTC))
 
     def seek(self, subscription: str, snapshot: str) -> None:
         """Let a subscription have the messages that a snapshot remembers; NbactlError says why not."""
@@ -95,6 +102,15 @@ class PubSubAdmin:
             "snapshot": self._snapshot(snapshot),
         }
         with self._asking(f"go to snapshot {snapshot}"):
+            self.pubsub.subscriber.seek(request=request, timeout=CALL_SECONDS, retry=None)
+
+    def purge(self, subscription: str) -> None:
+        """Let a subscription have none of the messages that were published so far; NbactlError says why not."""
+        request = {
+            "subscription": self.pubsub.subscription_path(subscription),
+            "time": utc_now() + timedelta(days=3650),  # whatever our clock says
+        }
+        with self._asking(f"empty {subscription}"):
             self.pubsub.subscriber.seek(request=request, timeout=CALL_SECONDS, retry=None)
 
     def delete_snapshot(self, name: str) -> None:

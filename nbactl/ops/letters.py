@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from shared import events
-from shared.errors import UnknownName, UsageError
+from shared.clock import parse_date
+from shared.errors import UnknownName, UsageError, did_you_mean
 from shared.events import Completion, Delivery, Message, Received, Rejected
 from shared.topology import Profile, declared, pull_subscription
 
@@ -66,7 +68,7 @@ class Letter:
     """A dead letter.
 
     Attributes:
-        ack_id: by which it is acknowledged, where it was pulled from.
+        message_id: which Pub/Sub has given to the dead letter; empty where it was read from a file that has none.
         message: as it was published.
         delivery: by whom, when, and how often it was delivered in vain.
         died_at: when it became a dead letter, UTC.
@@ -75,7 +77,7 @@ class Letter:
     """
 
     box: Box
-    ack_id: str
+    message_id: str
     message: Message
     delivery: Delivery
     died_at: datetime
@@ -121,7 +123,7 @@ class Letter:
     def again(self) -> Message:
         """What to publish to have it delivered once more; its chain keeps its name."""
         named = {"correlation_id": self.correlation_id} if self.correlation_id else {}
-        return Message(self.message.data, {**named, **self.message.attributes})
+        return replace(self.message, attributes={**named, **self.message.attributes})
 
 
 def boxes(phase: int | None = None) -> list[Box]:
@@ -151,20 +153,19 @@ def _opened(box: Box, pulled: Pulled) -> Letter:
     own = {name: value for name, value in pulled.attributes.items() if name not in added}
     count = added.get(f"{_SOURCE}DeliveryCount", "")
     delivery = Delivery(
-        publish_time=_moment(added.get(f"{_SOURCE}TopicPublishTime")),
+        publish_time=parse_moment(added.get(f"{_SOURCE}TopicPublishTime")),
         subscription=added.get(f"{_SOURCE}Subscription"),
         attempt=int(count) if count.isdecimal() else None,
         payload_sha256=events.payload_digest(pulled.data),
         correlation_id=own.get("correlation_id"),
     )
-    return Letter(
-        box,
-        pulled.ack_id,
-        Message(pulled.data, own),
-        delivery,
-        pulled.publish_time,
-        _read(pulled.data, box.phase, delivery),
-    )
+    message = Message(pulled.data, own, pulled.ordering_key)
+    return compose(box, pulled.message_id, message, delivery, pulled.publish_time)
+
+
+def compose(box: Box, message_id: str, message: Message, delivery: Delivery, died_at: datetime) -> Letter:
+    """A letter of its parts, with what its data says."""
+    return Letter(box, message_id, message, delivery, died_at, _read(message.data, box.phase, delivery))
 
 
 def _read(data: bytes, phase: int, delivery: Delivery) -> Received | None:
@@ -223,28 +224,84 @@ def _reason(row: Mapping[str, str | None]) -> Reason:
 
 def chosen(letters: Iterable[Letter], where: Mapping[str, str]) -> Iterator[Letter]:
     """The letters whose fields have these values; without a value `-` is meant."""
-    return (one for one in letters if all((one.field(name) or "-") == value for name, value in where.items()))
+    return (one for one in letters if all((one.field(name) or NO_VALUE) == value for name, value in where.items()))
+
+
+NO_VALUE = "-"
+"""What is typed for a field without a value."""
 
 
 def conditions(words: Iterable[str]) -> dict[str, str]:
-    """Read `field=value` words.
+    """Read `field=value` words; a value is read as the same thing is anywhere else, and is returned as letters have it.
 
     Raises:
-        UsageError: a word is none.
-        UnknownName: no field is called so.
+        UsageError: a word is none, or its value cannot be one of the field.
+        UnknownName: no field is called so, or there is no such processor, phase or subscription.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals:
+        if not equals or not value.strip():
             raise UsageError(f"{word!r} is not FIELD=VALUE", hint="--where reason=bad_date")
         if name not in FIELDS:
             raise UnknownName("field of a dead letter", name, FIELDS)
-        found[name] = value
-    return found
+        read = _READERS.get(name, str)
+        values[name] = value if value == NO_VALUE else read(value.strip())
+    return values
 
 
-def _moment(text: str | None) -> datetime | None:
+def _phase(value: str) -> str:
+    phases = sorted({str(box.phase) for box in boxes()})
+    if value not in phases:
+        raise UsageError(f"no service is of phase {value}", hint=f"--where phase={' or '.join(phases)}")
+    return value
+
+
+def _table(value: str) -> str:
+    # one that nobody knows may be what is wrong with the letter
+    try:
+        return events.bare_table(value.casefold())
+    except Rejected:
+        raise UsageError(f"{value!r} is not the name of a table", hint="--where table=player_game_summary") from None
+
+
+def _date(value: str) -> str:
+    return parse_date(value).isoformat()
+
+
+def _processor(value: str) -> str:
+    from processors import graph
+
+    (processor,) = graph.select([value], {one.phase for one in graph.processors_in_order()})
+    return processor.name
+
+
+def _subscription(value: str) -> str:
+    sources = {box.subscription: box.source for box in boxes()} | {box.source: box.source for box in boxes()}
+    try:
+        return sources[_short(value)]
+    except KeyError:
+        raise UnknownName("subscription with dead letters", value, sources) from None
+
+
+_READERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {"phase": _phase, "table": _table, "date": _date, "processor": _processor, "subscription": _subscription}
+)
+
+
+def nearest(where: Mapping[str, str], letters: Iterable[Letter]) -> str | None:
+    """A hint for conditions that no letter meets: what a field comes near to, or could be."""
+    letters = list(letters)
+    for name, value in where.items():
+        values = {letter.field(name) or NO_VALUE for letter in letters}
+        if value not in values:
+            hint = did_you_mean(value, values)
+            return f"of {name}: {hint}" if hint else None
+    return None
+
+
+def parse_moment(text: str | None) -> datetime | None:
+    """Read a time as RFC 3339 has it, UTC; None where the text is none."""
     try:
         moment = datetime.fromisoformat(text) if text else None
     except ValueError:

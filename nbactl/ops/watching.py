@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.pubsub_v1 import types
 
+from nbactl.gcp.cleanup import Cleanup
 from nbactl.gcp.pubsub_admin import PubSubAdmin
 from shared import events
 from shared.clock import utc_now
@@ -49,15 +51,20 @@ class Watcher:
         prefix = f"{WATCH_PREFIX}{os.getpid()}-"
         self._topics = {f"{prefix}{one.name}": one for one in declared(Profile.LOCAL).topics}
         self._logs = {name: _Tail(Path(path)) for name, path in running.logs.items()}
-        for name, topic in self._topics.items():
-            pubsub = self._admin.pubsub
-            paths = {"name": pubsub.subscription_path(name), "topic": pubsub.topic_path(topic.name)}
-            self._admin.create_subscription(types.Subscription(paths))
+        self._known: set[str] = set()
+        self._stack = ExitStack()
+        with ExitStack() as stack:
+            cleanup = stack.enter_context(Cleanup())
+            for name, topic in self._topics.items():
+                pubsub = self._admin.pubsub
+                paths = {"name": pubsub.subscription_path(name), "topic": pubsub.topic_path(topic.name)}
+                with cleanup.making(name, self._admin.delete_subscription):
+                    self._admin.create_subscription(types.Subscription(paths))
+            self._stack = stack.pop_all()
 
     def close(self) -> None:
-        """Take the subscriptions away."""
-        for name in self._topics:
-            self._admin.delete_subscription(name)
+        """Take the subscriptions away; one that cannot be expires."""
+        self._stack.close()
 
     def look(self) -> list[Seen]:
         """What has happened since the last look, in order of time."""
@@ -70,7 +77,10 @@ class Watcher:
         if pulled:
             self._admin.pubsub.acknowledge(name, [one.ack_id for one in pulled])
         for one in pulled:
-            yield _event(topic, one)
+            # Pub/Sub may deliver a message more than once; it was published once
+            if one.message_id not in self._known:
+                self._known.add(one.message_id)
+                yield _event(topic, one)
 
 
 class _Tail:

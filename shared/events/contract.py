@@ -114,10 +114,11 @@ Event = Completion | Fallback
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is handed to Pub/Sub: UTF-8 JSON, and the attributes that repeat its main fields."""
+    """What is handed to Pub/Sub: UTF-8 JSON, the attributes that repeat its main fields, and an ordering key or ""."""
 
     data: bytes
     attributes: Mapping[str, str]
+    ordering_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import getpass
 import json
 import os
@@ -13,19 +14,21 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from nbactl.cli import cli
 from nbactl.gcp.cloud import Target, connect
 from nbactl.gcp.peeking import peeking
-from nbactl.ops import infra, infra_apply, letters, taking
+from nbactl.ops import infra, infra_apply, letter_file, letters, taking
 from processors import runner
 from shared import events
+from shared.clock import parse_date
 from shared.errors import TimedOut
 from shared.events import Message
 from shared.ledger import DELIVERIES
@@ -50,7 +53,7 @@ class Post:
     pubsub: PubSub
     warehouse: DuckDBWarehouse
 
-    def dies(self, data: bytes, phase: int = 3, number: int = 0, **attributes: str) -> None:
+    def dies(self, data: bytes, phase: int = 3, number: int = 0, key: str = "", **attributes: str) -> None:
         """Put a letter where Pub/Sub would, as it would."""
         (box, *_) = letters.boxes(phase)
         source = {
@@ -59,7 +62,7 @@ class Post:
             "CloudPubSubDeadLetterSourceDeliveryCount": "5",
             "CloudPubSubDeadLetterSourceTopicPublishTime": _at(number).isoformat().replace("+00:00", "Z"),
         }
-        self.pubsub.publish(box.dead_letters, data, attributes | source)
+        self.pubsub.publish_all(box.dead_letters, [Message(data, attributes | source, key)])
 
     def answered(self, data: bytes, decision: str, reason: str, number: int = 0, **columns: object) -> None:
         """Let the service of Phase 3 have written down what it said to a message."""
@@ -223,7 +226,7 @@ def test_what_cannot_be_read_is_never_empty(typed: Type, post: Post) -> None:
         subscription=post.pubsub.subscription_path(letters.boxes(3)[0].subscription)
     )
     said = typed("dlq", "inspect")
-    assert said.code == 5
+    assert said.code == 3
     assert "it does not exist" in said.err
     assert "0 dead letters" not in said.err
 
@@ -240,10 +243,62 @@ def test_hostile_text_is_printed_harmlessly(typed: Type, post: Post, output: str
         assert not any(harm in said.out + said.err for harm in HARMFUL)
 
 
-def test_slips_are_usage_errors(typed: Type, post: Post) -> None:
-    assert post
+def test_slips_are_usage_errors(typed: Type, post: Post, project: str) -> None:
+    post.dies(good())
+    assert typed("dlq", "drain", "--confirm", project, "--reason", "--dry-run").code == 2
+    assert post.free() == 1
     assert "did you mean 'reason'" in typed("dlq", "inspect", "--where", "reson=x").err
-    assert typed("dlq", "inspect", "--where", "reason").code == 2
+    for word in ("reason", "reason=", "date=2024-13-01", "date=20241108", "phase=9", "table=a b"):
+        assert typed("dlq", "inspect", "--where", word).code == 2, word
+    said = typed("dlq", "inspect", "--where", "processor=PlayerGameSumaryProcessor")
+    assert (said.code, "did you mean 'PlayerGameSummaryProcessor'" in said.err) == (5, True)
+    said = typed("dlq", "inspect", "--where", "subscription=nba-phase3-analytics-sup")
+    assert (said.code, "did you mean 'nba-phase3-analytics-sub'" in said.err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("typed_value", "meant"),
+    [
+        ("table=nba_raw.nbac_gamebook_player_stats", "table=nbac_gamebook_player_stats"),
+        ("table=my-project.nba_raw.NBAC_gamebook_player_stats", "table=nbac_gamebook_player_stats"),
+        ("date=2024-11-08", "date=2024-11-08"),
+        ("processor=pgs", "processor=PlayerGameSummaryProcessor"),
+        ("processor=player_game_summary", "processor=PlayerGameSummaryProcessor"),
+        ("processor=PLAYERGAMESUMMARYPROCESSOR", "processor=PlayerGameSummaryProcessor"),
+        ("subscription=projects/p/subscriptions/nba-phase3-analytics-sub", "subscription=nba-phase3-analytics-sub"),
+        ("subscription=nba-phase2-raw-complete-dlq-sub", "subscription=nba-phase3-analytics-sub"),
+        ("phase=4", "phase=4"),
+        ("reason=bad_json", "reason=bad_json"),
+        ("correlation_id=C-1", "correlation_id=C-1"),
+        ("table=-", "table=-"),
+        ("date=-", "date=-"),
+    ],
+)
+def test_values_are_read_as_everywhere_else(typed_value: str, meant: str) -> None:
+    name, _, value = meant.partition("=")
+    assert letters.conditions([typed_value]) == {name: value}
+
+
+def test_days_have_names_in_conditions_too() -> None:
+    assert letters.conditions(["date=yesterday"]) == {"date": str(parse_date("yesterday"))}
+
+
+def test_no_letter_that_matches_is_not_no_letter(typed: Type, post: Post, project: str) -> None:
+    for number in range(3):
+        post.dies(good(number), number=number)
+    for words in (
+        ("inspect",),
+        ("export", "kept.jsonl"),
+        ("replay", "--dry-run"),
+        ("replay", "--yes"),
+        ("drain", "--confirm", project),
+    ):
+        said = typed("dlq", *words, "--where", "table=nbac_gamebook_player_stat")
+        assert said.code == 0
+        assert "0 of 3 dead letters" in said.err, words
+        assert "did you mean 'nbac_gamebook_player_stats'" in said.err, words
+        assert " 0 dead letters" not in said.err.replace("would replay 0", ""), words
+    assert post.held().total() == 3
 
 
 # ---------------------------------------------------------------- replay
@@ -358,6 +413,102 @@ def test_drained_letters_are_in_a_file_and_nowhere_else(typed: Type, post: Post,
     assert post.held() == Counter([good()])
 
 
+# ---------------------------------------------------------------- letters of a file
+
+
+def test_exported_and_drained_letters_are_sent_again_as_they_were(
+    typed: Type, post: Post, project: str, tmp_path: Path
+) -> None:
+    post.dies(b"\xff\0[/x]", colour="blue", key="a key")
+    post.dies(good(1), number=1)
+    post.answered(good(1), "failed", "so", 1)
+    assert typed("dlq", "drain", "--confirm", project, "--to", "gone.jsonl").code == 0
+    before = (tmp_path / "gone.jsonl").read_bytes()
+    words = ("dlq", "replay", "--from", "gone.jsonl")
+    dry = typed(*words, "--dry-run", "--where", "reason=failed", "-o", "json")
+    assert (dry.code, [one["data"] for one in dry.json], post.sent()) == (0, [good(1).decode()], [])
+    assert "1 of 2 dead letters of the file" in dry.err
+    said = typed(*words, "--where", "reason=failed", "--yes", "-o", "json")
+    assert (said.code, said.json) == (0, [{"pulled": 2, "replayed": 1, "kept": 1, "drained": 0}])
+    assert [data for data, _ in post.sent(wait=2)] == [good(1)]
+    assert typed(*words, "--yes", "--reason", "mended").code == 0
+    (pulled,) = [one for one in post.pubsub.pull("heard", 10, wait=2) if one.data != good(1)]
+    assert (pulled.data, dict(pulled.attributes), pulled.ordering_key) == (b"\xff\0[/x]", {"colour": "blue"}, "a key")
+    assert (tmp_path / "gone.jsonl").read_bytes() == before
+    noted = rows(post.warehouse, "SELECT reason FROM nba_orchestration.deliveries WHERE decision = 'replayed'")
+    assert ("pulled 2 = replayed 2 + kept 0 + drained 0: mended",) in noted
+
+
+def test_letters_of_a_file_are_rehearsed_limited_and_needed_like_others(typed: Type, post: Post) -> None:
+    post.dies(good())
+    post.dies(b"no json", number=1)
+    assert typed("dlq", "export", "kept.jsonl").code == 0
+    words = ("dlq", "replay", "--from", "kept.jsonl", "--yes", "-o", "json")
+    assert typed(*words, "--rehearse").json == [{"pulled": 2, "replayed": 1, "kept": 1, "drained": 0}]
+    assert typed(*words, "--only-needed").json == [{"pulled": 2, "replayed": 0, "kept": 2, "drained": 0}]
+    assert typed(*words, "--limit", "1").json == [{"pulled": 2, "replayed": 1, "kept": 1, "drained": 0}]
+    assert typed(*words, "--phase", "4").json == [{"pulled": 0, "replayed": 0, "kept": 0, "drained": 0}]
+    assert typed("dlq", "replay", "--from", "kept.jsonl").code == 2
+
+
+def test_a_file_of_before_there_were_versions_is_read(typed: Type, post: Post, tmp_path: Path) -> None:
+    post.dies(good())
+    assert typed("dlq", "export", "kept.jsonl").code == 0
+    line = json.loads((tmp_path / "kept.jsonl").read_text())
+    assert line["version"] == letter_file.VERSION
+    old = {name: value for name, value in line.items() if name not in ("version", "message_id", "ordering_key")}
+    (tmp_path / "old.jsonl").write_text(json.dumps(old) + "\n")
+    assert typed("dlq", "replay", "--from", "old.jsonl", "--yes").code == 0
+    assert [data for data, _ in post.sent(wait=2)] == [good()]
+
+
+SPOILT = {
+    "version 2": {"version": 2},
+    "version '1'": {"version": "1"},
+    "is none that is declared": {"topic": "somebody-elses"},
+    "'x' on topic": {"subscription": "x"},
+    "not base64": {"data": "%"},
+    "data is 7": {"data": 7},
+    "died_at": {"died_at": "yesterday"},
+    "attributes": {"attributes": {"a": 1}},
+}
+
+
+@pytest.mark.parametrize("text", SPOILT)
+def test_a_line_that_is_no_letter_is_named_and_nothing_is_sent(
+    typed: Type, post: Post, tmp_path: Path, text: str
+) -> None:
+    post.dies(good())
+    assert typed("dlq", "export", "kept.jsonl").code == 0
+    line = (tmp_path / "kept.jsonl").read_text()
+    (tmp_path / "spoilt.jsonl").write_text(line + json.dumps(json.loads(line) | SPOILT[text]) + "\n")
+    said = typed("dlq", "replay", "--from", "spoilt.jsonl", "--yes")
+    assert (said.code, "line 2 of spoilt.jsonl" in said.err, text in said.err) == (1, True, True)
+    assert post.sent() == []
+
+
+def test_a_file_that_is_cut_or_not_there_says_so(typed: Type, post: Post, tmp_path: Path) -> None:
+    post.dies(good())
+    assert typed("dlq", "export", "kept.jsonl").code == 0
+    (tmp_path / "cut.jsonl").write_bytes((tmp_path / "kept.jsonl").read_bytes()[:-20])
+    assert "it is not JSON" in typed("dlq", "replay", "--from", "cut.jsonl", "--yes").err
+    assert typed("dlq", "replay", "--from", "nowhere.jsonl", "--yes").code == 5
+    assert typed("dlq", "replay", "--from", "", "--yes").code == 2
+
+
+def test_an_ordering_key_comes_back(typed: Type, post: Post) -> None:
+    for number, key in enumerate(("a", "b", "", "a")):
+        post.dies(good(number), number=number, key=key)
+    assert typed("dlq", "replay", "--yes").code == 0
+    pulled = post.pubsub.pull("heard", 10, wait=2)
+    assert {one.data: one.ordering_key for one in pulled} == {
+        good(0): "a",
+        good(1): "b",
+        good(2): "",
+        good(3): "a",
+    }
+
+
 # ---------------------------------------------------------------- what must survive
 
 KILLED = """
@@ -384,10 +535,12 @@ TAKING = (
 )
 
 
-def struck(border: str, *words: str, how: str = "SIGKILL", nth: int = 1) -> int:
+def struck(
+    border: str, *words: str, how: str = "SIGKILL", nth: int = 1, env: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[bytes]:
     code = KILLED.replace("SIGNAL", how)
     command = [sys.executable, "-c", code, border, str(nth), *words]
-    return subprocess.run(command, capture_output=True, timeout=60, env={**os.environ}, check=False).returncode
+    return subprocess.run(command, capture_output=True, timeout=60, env={**os.environ, **env}, check=False)
 
 
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
@@ -395,7 +548,7 @@ def struck(border: str, *words: str, how: str = "SIGKILL", nth: int = 1) -> int:
 def test_who_dies_looking_has_taken_nothing(post: Post, border: str, how: str) -> None:
     for number in range(3):
         post.dies(good(number), number=number)
-    assert struck(border, "dlq", "inspect", how=how) == (-signal.SIGKILL if how == "SIGKILL" else 130)
+    assert struck(border, "dlq", "inspect", how=how).returncode == (-signal.SIGKILL if how == "SIGKILL" else 130)
     assert post.free() == 3
 
 
@@ -407,7 +560,7 @@ def test_who_dies_replaying_or_draining_loses_nothing_and_repeats_one_batch_at_m
     for number, data in enumerate(everything):
         post.dies(data, number=number)
     how = ("--rate", "20", "--yes") if verb == "replay" else ("--to", "gone.jsonl", "--confirm", project)
-    assert struck(border, "dlq", verb, *how) == -signal.SIGKILL
+    assert struck(border, "dlq", verb, *how).returncode == -signal.SIGKILL
     held, sent = post.held(), Counter(data for data, _ in post.sent(wait=1 if border == "dlq.published" else 0))
     if (file := tmp_path / "gone.jsonl").exists():
         sent += Counter(base64.b64decode(json.loads(line)["data"]) for line in file.read_text().splitlines())
@@ -449,6 +602,67 @@ def test_a_publisher_that_fails_loses_nothing_and_repeats_one_batch_at_most_each
     assert everything <= held + sent
     assert ((held + sent) - everything).total() <= repeated
     assert (not held) or failing > 0
+
+
+def test_a_full_disk_ends_with_the_tally_and_the_file_holds_whole_letters(
+    typed: Type, post: Post, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "BATCH", 2)
+    dead = Counter(good(number) for number in range(6))
+    for number, data in enumerate(dead):
+        post.dies(data, number=number)
+    honest, calls = os.fsync, [0]
+
+    def full(file: int) -> None:
+        calls[0] += 1
+        if calls[0] > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        honest(file)
+
+    monkeypatch.setattr(os, "fsync", full)
+    said = typed("dlq", "drain", "--confirm", project, "--to", "gone.jsonl", "-o", "json")
+    assert (said.code, said.json) == (3, [{"pulled": 6, "replayed": 0, "kept": 2, "drained": 4}])
+    assert "No space left on device" in said.err
+    kept = Counter(one.message.data for one in letter_file.read_letters(tmp_path / "gone.jsonl"))
+    assert (kept.total(), kept + post.held()) == (4, dead)
+    assert post.free() == 2
+    calls[0] = 10
+    nothing = typed("dlq", "export", "all.jsonl")
+    assert (nothing.code, (tmp_path / "all.jsonl").exists()) == (1, False)
+    noted = rows(post.warehouse, "SELECT reason FROM nba_orchestration.deliveries WHERE decision = 'drained'")
+    assert noted == [("pulled 6 = replayed 0 + kept 2 + drained 4",)]
+
+
+@pytest.mark.parametrize("border", ["dlq.held", "dlq.published", "dlq.acknowledged"])
+def test_ctrl_c_ends_with_the_tally_and_gives_the_rest_back(post: Post, border: str) -> None:
+    dead = Counter(good(number) for number in range(6))
+    for number, data in enumerate(dead):
+        post.dies(data, number=number)
+    ended = struck(border, "dlq", "replay", "--rate", "20", "--yes", "-o", "json", how="SIGINT")
+    assert ended.returncode == 130
+    (tally,) = json.loads(ended.stdout)
+    assert tally["pulled"] == tally["replayed"] + tally["kept"]
+    sent = Counter(data for data, _ in post.sent(wait=0.5))
+    assert sent.total() == tally["replayed"] == (0 if border == "dlq.held" else 2)
+    assert post.free() == tally["kept"]
+    (noted,) = rows(post.warehouse, "SELECT reason FROM nba_orchestration.deliveries WHERE decision = 'replayed'")
+    assert noted[0].startswith(f"pulled {tally['pulled']} =")
+
+
+def test_a_rate_is_one_from_the_first_letter_on_and_after_a_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+        now[0] += seconds
+
+    monkeypatch.setattr(taking.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(taking.time, "sleep", sleep)
+    pace = taking.Pace(2)
+    for took in (0.1, 0.0, 5.0, 0.0, 0.0):
+        pace.wait(1)
+        now[0] += took
+    assert slept == [0.0, 0.4, 0.5, 0.0, 0.5]
 
 
 def test_looking_and_giving_back_burn_no_attempts(typed: Type, post: Post) -> None:
