@@ -30,6 +30,7 @@ from shared.tables.model import Table
 from shared.warehouse import raw_files
 from shared.warehouse.base import EMPTY, Digest, Exchange, Params, Records, Result, TableSize
 from shared.warehouse.duckdb_types import duckdb_type
+from shared.warehouse.input_files import LIMITS, FileLimits
 from shared.warehouse.lock import locked
 from shared.warehouse.translate import to_duckdb
 
@@ -38,7 +39,6 @@ _SETTINGS = "SET GLOBAL TimeZone = 'UTC'; SET preserve_insertion_order = false; 
 _PARAMETER = re.compile(r"\$(\w+)")
 _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C during a statement: a RuntimeError that says so."""
-_NO_ROOM = ("No space left", "File too large", "quota exceeded")
 _DAMAGE = ("Corrupt", "Could not read", "Failure while replaying", "database has been invalidated", "INTERNAL Error")
 _DAMAGED = "the file is damaged: put back a copy, or name a new one with --warehouse and load the raw tables again"
 _LOG = b"d\0b"
@@ -121,27 +121,39 @@ class DuckDBSession:
                 border("put.deleted")
                 self.insert(table, records)
 
-    def load(self, folder: Path, tables: Iterable[Table], *, announce: bool = False) -> raw_files.Loaded:
+    def load(
+        self,
+        folder: Path,
+        tables: Iterable[Table],
+        *,
+        announce: bool = False,
+        shrink: bool = False,
+        limits: FileLimits = LIMITS,
+    ) -> raw_files.Loaded:
         """Replace the dates that a folder of raw files holds; all of it or, where anything is wrong, nothing.
 
         Args:
             folder: of raw files.
             tables: that it may hold.
             announce: whether table-dates that change owe an event.
+            shrink: whether games that have been played may lose all their rows.
+            limits: the most that one file may hold.
 
         Raises:
             DataError: what is wrong, each with table, column and example.
+            GamesLost: games would lose all their rows, and may not.
         """
         with _problems():
-            loaded = raw_files.stage(self._connection, folder, tables)
+            loaded = raw_files.stage(self._connection, folder, tables, limits)
         border("load.staged")
         with self._transaction("load"), _problems():
-            touched, odd = raw_files.replace(self._connection, loaded)
+            replaced = raw_files.replace(self._connection, loaded, shrink=shrink)
             border("load.replaced")
             changed = {
-                table.name: versions.renew(self, table, dates, announce=announce) for table, dates in touched.items()
+                table.name: versions.renew(self, table, dates, announce=announce)
+                for table, dates in replaced.dates.items()
             }
-        return replace(loaded, odd=loaded.odd + odd, changed=changed)
+        return replace(loaded, odd=loaded.odd + replaced.odd, changed=changed, lost=replaced.lost)
 
     def create(self, tables: Iterable[Table]) -> None:
         """Create the tables that are missing.
@@ -268,7 +280,7 @@ def _problems() -> Iterator[None]:
         raise KeyboardInterrupt from error
     except duckdb.Error as error:
         said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        if isinstance(error, duckdb.OutOfMemoryException) or any(sign in str(error) for sign in _NO_ROOM):
+        if isinstance(error, duckdb.OutOfMemoryException) or any(sign in str(error) for sign in raw_files.NO_ROOM):
             raise WarehouseFull(
                 "the warehouse has run out of room", why=said, hint="free disk space (df -h), then run it again"
             ) from error
