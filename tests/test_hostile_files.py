@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nbactl.render.terminal import visible
 from processors import answer_key
 from shared.errors import DataError, NbactlError
-from shared.tables.raw import RAW_TABLES, SCHEDULE, TEAM_BOX
+from shared.tables.raw import GAME_LINES, RAW_TABLES, SCHEDULE, TEAM_BOX
 from shared.warehouse import raw_files
 from shared.warehouse.duckdb import DuckDBWarehouse
 from shared.warehouse.input_files import FileLimits
@@ -303,12 +303,13 @@ def test_a_file_that_breaks_the_engine_is_named_and_the_warehouse_is_well(
     warehouse: DuckDBWarehouse, tmp_path: Path
 ) -> None:
     before = contents(warehouse, *RAW_TABLES)
-    folder = write(tmp_path / "raw", two_days(SCHEDULE.name))
+    folder = write(tmp_path / "raw", two_days(SCHEDULE.name, GAME_LINES.name))
     HOSTILE["two hundred levels"][1](folder / f"{TEAM_BOX.name}.parquet")
     done = typed(warehouse, "data", "load", str(folder))
     assert done.code == 1
     assert f"{folder}/{TEAM_BOX.name}.parquet" in done.err
     assert "damaged" not in done.err
+    assert GAME_LINES.name not in done.err
     assert contents(warehouse, *RAW_TABLES) == before
 
 
