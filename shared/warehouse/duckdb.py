@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -31,11 +32,14 @@ from shared.warehouse import raw_files
 from shared.warehouse.base import EMPTY, Digest, Exchange, Params, Records, Result, TableSize
 from shared.warehouse.duckdb_types import duckdb_type
 from shared.warehouse.input_files import LIMITS, FileLimits
-from shared.warehouse.lock import locked
+from shared.warehouse.lock import lock_of, locked
 from shared.warehouse.translate import to_duckdb
 
 # naive time stamps are UTC, in sessions beside too; rows have an order only where a query asks for one
 _SETTINGS = "SET GLOBAL TimeZone = 'UTC'; SET preserve_insertion_order = false; SET memory_limit = '1GB'"
+_ALIAS = "warehouse"
+"""What the engine calls the file: by its own name it could be taken for a dataset."""
+_USE = f"USE {_ALIAS}"
 _PARAMETER = re.compile(r"\$(\w+)")
 _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C during a statement: a RuntimeError that says so."""
@@ -59,6 +63,7 @@ class DuckDBSession:
     def beside(self) -> Iterator[DuckDBSession]:
         """A session for another thread, on the same file."""
         with self._connection.cursor() as connection:
+            connection.execute(_USE)
             yield DuckDBSession(connection)
 
     def interrupt(self) -> None:
@@ -203,7 +208,8 @@ class DuckDBSession:
             f"SELECT count(*), {dates if table.partition else 'NULL, NULL, NULL'} FROM {table.id}"
         ).fetchone()
         size = self._execute(
-            f"SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size())"
+            "SELECT count(DISTINCT block_id)"
+            " * (SELECT block_size FROM pragma_database_size() WHERE database_name = current_database())"
             f" FROM pragma_storage_info('{table.id}') WHERE block_id >= 0"
         ).fetchone()
         rows, days, first, last = row or (0, None, None, None)
@@ -338,11 +344,12 @@ class DuckDBWarehouse:
             self._require()
         with ExitStack() as opened:
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                opened.enter_context(_tidied(self.path.parent))
                 opened.enter_context(locked(self.path, exclusive=True, wait=self._wait))
-                if not self.path.exists():
-                    self._make(tables)
-                session = DuckDBSession(opened.enter_context(self._open(self.path, read_only=False)))
+                path = self.path if self.path.exists() else opened.enter_context(self._draft())
+                session = DuckDBSession(opened.enter_context(self._open(path, read_only=False)))
+                # nobody else has the file: whoever left this is dead
+                shutil.rmtree(_temporary(path), ignore_errors=True)
                 session.create(tables)
                 border("warehouse.ready")
             except OSError as error:
@@ -379,27 +386,39 @@ class DuckDBWarehouse:
                 hint="nbactl data load DIR makes one from a folder of raw tables, nbactl data sample from nothing",
             )
 
-    def _make(self, tables: Iterable[Table]) -> None:
-        """Make the file with its tables under another name first: nobody ever finds half of one."""
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """Where a new warehouse is made: it gets its name when it is done, or nothing is left of it."""
         draft = self.path.with_name(f"{self.path.name}.new")
-        for left in (draft, _log(draft), _log(self.path)):
-            left.unlink(missing_ok=True)
-        with self._open(draft, read_only=False) as connection:
-            DuckDBSession(connection).create(tables)
-        border("warehouse.made")
-        draft.rename(self.path)
+        _remove(draft, _log(self.path))
+        try:
+            yield draft
+            border("warehouse.made")
+            if _log(draft).exists():  # what could not be put in its place
+                _log(draft).rename(_log(self.path))
+            draft.rename(self.path)
+        except BaseException:
+            _remove(draft, lock_of(self.path))
+            raise
 
     @contextmanager
     def _open(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         _require_log(path)
-        try:
-            connection = duckdb.connect(path, read_only=read_only)
-        except duckdb.Error as error:
-            raise self._unopened(str(error)) from error
-        border("warehouse.opened")
-        with _problems(), connection:
-            connection.execute(_SETTINGS)
-            yield connection
+        # from the root on, no path begins with what an engine takes for a home or for another engine's name
+        path = path.absolute()
+        mode = "READ_ONLY" if read_only else "READ_WRITE"
+        # threads share one engine by its name: with one each, the first to close the file would end all their locks
+        engine = f":memory:{sha256(os.fsencode(path)).hexdigest()}{mode}"
+        with closing(duckdb.connect(engine, config={"temp_directory": str(_temporary(path))})) as connection:
+            try:
+                quoted = str(path).replace("'", "''")
+                connection.execute(f"ATTACH IF NOT EXISTS '{quoted}' AS {_ALIAS} ({mode})")
+            except duckdb.Error as error:
+                raise self._unopened(str(error)) from error
+            border("warehouse.opened")
+            with _problems():
+                connection.execute(f"{_USE}; {_SETTINGS}")
+                yield connection
 
     def _unopened(self, said: str) -> NbactlError:
         """What to say of a file that DuckDB does not open."""
@@ -416,6 +435,31 @@ class DuckDBWarehouse:
 def _log(path: Path) -> Path:
     """Where DuckDB keeps what it has committed and not yet put in its place."""
     return path.with_name(f"{path.name}.wal")
+
+
+def _temporary(path: Path) -> Path:
+    """Where DuckDB puts what does not fit into memory."""
+    return path.with_name(f"{path.name}.tmp")
+
+
+def _remove(path: Path, *others: Path) -> None:
+    """Remove a warehouse that nobody will use, and some other files."""
+    for file in (path, _log(path), *others):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(_temporary(path), ignore_errors=True)
+
+
+@contextmanager
+def _tidied(folder: Path) -> Iterator[None]:
+    """Remove the folders that were missing at first, where what is done there comes to nothing."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # it holds something after all
+            for parent in missing:
+                parent.rmdir()
+        raise
 
 
 def _require_log(path: Path) -> None:
