@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nbactl.render.terminal import visible
 from processors import answer_key
 from shared.errors import DataError, NbactlError
-from shared.tables.raw import GAME_LINES, RAW_TABLES, SCHEDULE, TEAM_BOX
+from shared.tables.raw import GAME_LINES, PLAY_BY_PLAY, RAW_TABLES, SCHEDULE, TEAM_BOX
 from shared.warehouse import raw_files
 from shared.warehouse.duckdb import DuckDBWarehouse
 from shared.warehouse.input_files import FileLimits
@@ -350,6 +350,21 @@ def test_a_file_that_holds_more_than_the_limit_is_refused_with_the_limits_name(
     assert f"{path}: it holds more than 1,000 bytes" in said
     assert "--max-file-bytes" in said
     assert "it holds more" not in refusal(engine, tmp_path, rows=20_000, bytes=2_000_000)
+
+
+def test_what_stands_once_and_is_meant_a_million_times_counts_each_time(
+    engine: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """Fifty kilobytes that would become a terabyte, and a list that would become as long."""
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 10**6, pa.int32()), pa.array(["x" * 10**6]))
+    elements = pa.ListArray.from_arrays(pa.array(range(0, 1000 * 10**4 + 1, 10**4), pa.int32()), pa.repeat(7, 10**7))
+    for name, column in (("game_id", text), ("players_on_court", elements)):
+        path = tmp_path / name / f"{PLAY_BY_PLAY.name}.parquet"
+        path.parent.mkdir()
+        _parquet(path, **{name: column})
+        assert path.stat().st_size < 10**5
+        said = refusal(engine, path.parent, bytes=5_000_000)
+        assert f"{path}: it holds more than 5,000,000 bytes" in said
 
 
 def test_the_limits_are_options(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ def stage(
     if not files:
         names = ", ".join(sorted(table.name for table in tables))
         raise DataError(f"{folder} holds no raw table", [], why=f"none of {names} is in it", hint=_WHAT_BELONGS)
+    # an open file has the number of one before it, of which the engine must not remember anything
+    connection.execute("SET enable_external_file_cache = false")
     findings: list[Finding] = []
     odd: list[Finding] = []
     staged = [
@@ -266,9 +268,8 @@ def _read(
     wrong = [finding for file in files if (finding := _check_file(connection, table, file, limits))]
     if wrong:
         return wrong
-    # a row's number means something only while rows keep the order of their file; and open files have the numbers of
-    # files before them, of which the engine must not remember anything
-    connection.execute("SET preserve_insertion_order = true; SET enable_external_file_cache = false")
+    # a row's number means something only while rows keep the order of their file
+    connection.execute("SET preserve_insertion_order = true")
     try:
         batches: list[str] = []
         for batch in _batches(files):
@@ -341,22 +342,40 @@ def _check_file(
     try:
         with open_file(file.path) as stream:
             if file.suffix == ".parquet":
-                engine_name = name_open_file(stream)
-                (rows,) = raw_checks.one_row(
-                    connection, "SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata(?)", [engine_name]
-                )
-                (size,) = raw_checks.one_row(
-                    connection,
-                    "SELECT coalesce(sum(total_uncompressed_size), 0) FROM parquet_metadata(?)",
-                    [engine_name],
-                )
-                check_size(rows, size, limits)
+                _check_parquet_size(connection, table, name_open_file(stream), limits)
             else:
                 check_text_size(file, stream, limits)
     except (UnreadableFile, duckdb.Error) as error:
         _raise_if_no_fault_of_files(error, table, [file])
         return _unreadable(table, file, error)
     return None
+
+
+def _check_parquet_size(
+    connection: duckdb.DuckDBPyConnection, table: Table, engine_name: str, limits: FileLimits
+) -> None:
+    """See that a parquet file is within limits; what stands in it once may be meant a million times.
+
+    Raises:
+        UnreadableFile: it is not.
+    """
+    (rows,) = raw_checks.one_row(
+        connection, "SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata(?)", [engine_name]
+    )
+    # a value is a byte at least, an element of a list too
+    (size,) = raw_checks.one_row(
+        connection,
+        "SELECT greatest(coalesce(sum(total_uncompressed_size), 0), coalesce(sum(num_values), 0))"
+        " FROM parquet_metadata(?)",
+        [engine_name],
+    )
+    check_size(rows, size, limits)
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [engine_name]).fetchall()
+    types = {row[0]: row[1] for row in described}
+    texts = [f"coalesce(sum(strlen({name})), 0)" for name in table.column_names if types.get(name) == "VARCHAR"]
+    if texts:
+        (size,) = raw_checks.one_row(connection, f"SELECT {' + '.join(texts)} FROM read_parquet(?)", [engine_name])
+        check_size(rows, size, limits)
 
 
 def _unreadable(table: Table, file: InputFile, error: Exception) -> Finding:
