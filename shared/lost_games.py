@@ -5,11 +5,11 @@ Fewer rows of a game are ordinary, and so are fewer injuries or lines; a game wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from shared.errors import Finding, PreconditionFailed
+from shared.errors import Finding
 from shared.tables.model import Table
 from shared.tables.raw import FALLBACK_BOX, PLAY_BY_PLAY, PLAYER_BOX, SCHEDULE, TEAM_BOX
 
@@ -47,19 +47,6 @@ class LostGames:
         return Finding(
             self.table, f"{self.date} has {self.before} games and would have {self.after}", "game_id", self.games[0]
         )
-
-
-class GamesLost(PreconditionFailed):
-    """Games would lose all their rows, and nobody has said that they may.
-
-    Attributes:
-        lost: what would be lost.
-    """
-
-    def __init__(self, message: str, lost: Sequence[LostGames], *, hint: str | None = None) -> None:
-        self.lost = tuple(lost)
-        self.findings = tuple(games.as_finding() for games in lost)
-        super().__init__(message, why="\n".join(map(str, lost)), hint=hint)
 
 
 def games_lost(before: str, after: str) -> str:

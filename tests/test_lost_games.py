@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processors import runner
-from shared.lost_games import GAME_TABLES, GamesLost, LostGames, by_date, games_lost
+from shared.errors import GamesLost
+from shared.lost_games import GAME_TABLES, LostGames, by_date, games_lost
 from shared.tables.raw import (
     FALLBACK_BOX,
     GAME_LINES,

@@ -21,8 +21,7 @@ from processors import runner
 from processors import sample as league
 from processors.sample import calendar
 from shared import clock
-from shared.errors import PreconditionFailed, UsageError
-from shared.lost_games import GamesLost
+from shared.errors import GamesLost, PreconditionFailed, UsageError
 from shared.tables.raw import RAW_TABLES
 from shared.warehouse.base import TableSize
 from shared.warehouse.input_files import LIMITS, FileLimits

@@ -16,8 +16,8 @@ from pathlib import Path
 import duckdb
 
 from shared.clock import DateRange
-from shared.errors import DataError, Finding, WarehouseFull
-from shared.lost_games import GAME_TABLES, GamesLost, LostGames, by_date, games_lost
+from shared.errors import DataError, Finding, GamesLost, WarehouseFull
+from shared.lost_games import GAME_TABLES, LostGames, by_date, games_lost
 from shared.tables.model import Column, Table
 from shared.tables.raw import SCHEDULE
 from shared.warehouse import raw_checks
