@@ -8,6 +8,7 @@ NbactlError                  1  failed
 ├── PreconditionFailed       5  something must be true first, and is not
 │   ├── NotFound             5  the thing asked for does not exist
 │   │   └── UnknownName      5  ... and the name looks like a slip of the pen
+│   ├── GamesLost            5  played games would lose all their rows
 │   ├── WarehouseLocked      5  another process writes to the warehouse (transient)
 │   └── Overtaken            5  somebody else has written the table meanwhile (transient)
 ├── ChangesPending           6  `--check` found changes or drift
@@ -24,7 +25,10 @@ NbactlError                  1  failed
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from shared.lost_games import LostGames
 
 from shared.text import shorten
 
@@ -124,6 +128,19 @@ class UnknownName(NotFound):
 
     def __init__(self, kind: str, name: str, known: Collection[str]) -> None:
         super().__init__(f"no {kind} is called {name!r}", hint=did_you_mean(name, known))
+
+
+class GamesLost(PreconditionFailed):
+    """Games that have been played would lose all their rows, and nobody has said that they may.
+
+    Attributes:
+        lost: what would be lost, a value for each table and date.
+    """
+
+    def __init__(self, message: str, lost: Iterable["LostGames"], *, hint: str | None = None) -> None:
+        self.lost = tuple(lost)
+        self.findings = tuple(games.as_finding() for games in self.lost)
+        super().__init__(message, why="\n".join(map(str, self.lost)), hint=hint)
 
 
 class WarehouseLocked(PreconditionFailed):

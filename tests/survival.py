@@ -183,10 +183,10 @@ def _live(line: list[str], said: Path, fate: Fate) -> None:
 
 
 def _be_mere() -> None:
-    """Give up the right to write to whatever there is, CAP_DAC_OVERRIDE."""
+    """Give up the rights to read and write whatever there is, CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
     library, header, sets = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522), (ctypes.c_uint32 * 6)()
     assert library.capget(header, sets) == 0
-    sets[0] &= ~2
+    sets[0] &= ~6
     assert library.capset(header, sets) == 0
 
 

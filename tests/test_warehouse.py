@@ -475,7 +475,7 @@ def test_a_writer_does_not_blame_one_who_is_long_gone(warehouse: DuckDBWarehouse
     assert not any(letter.isdigit() for letter in f"{caught.value.why}{caught.value.hint}")
 
 
-def test_the_lock_of_a_killed_writer_is_free_and_its_commits_are_there(warehouse: DuckDBWarehouse) -> None:
+def test_the_lock_file_a_killed_writer_is_free_and_its_commits_are_there(warehouse: DuckDBWarehouse) -> None:
     kill_a_writer(warehouse)
     assert len(notes(warehouse)) == 4
     with impatient(warehouse).writing([NOTES]) as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
@@ -20,9 +21,10 @@ from processors import runner
 from processors import sample as league
 from processors.sample import calendar
 from shared import clock
-from shared.errors import PreconditionFailed, UsageError
+from shared.errors import GamesLost, PreconditionFailed, UsageError
 from shared.tables.raw import RAW_TABLES
 from shared.warehouse.base import TableSize
+from shared.warehouse.input_files import LIMITS, FileLimits
 from shared.warehouse.raw_files import Loaded
 
 LOADED = (Column("table"), Column("rows"), Column("dates"), Column("changed", "changed dates"))
@@ -37,17 +39,52 @@ def command() -> None:
 @command.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--announce", is_flag=True, help="Publish an event for every table and date that changed.")
+@click.option("--shrink", is_flag=True, help="Load it even if games that have been played lose all their rows.")
+@click.option(
+    "--max-file-rows",
+    type=click.IntRange(min=1),
+    default=LIMITS.rows,
+    show_default=True,
+    metavar="N",
+    help="Refuse a file of more rows.",
+)
+@click.option(
+    "--max-file-bytes",
+    type=click.IntRange(min=1),
+    default=LIMITS.bytes,
+    show_default=True,
+    metavar="N",
+    help="Refuse a file of more bytes after decompression.",
+)
 @output_option
 @click.pass_obj
-def load(session: Session, folder: Path, *, announce: bool, output: str) -> None:
+def load(  # noqa: PLR0913 -- one parameter per option
+    session: Session,
+    folder: Path,
+    *,
+    announce: bool,
+    shrink: bool,
+    max_file_rows: int,
+    max_file_bytes: int,
+    output: str,
+) -> None:
     """Load a folder of raw tables: FOLDER/nbac_schedule.parquet and so on.
 
-    Parquet, NDJSON (.ndjson, .jsonl) or CSV; one file, or one folder of files, per table. The dates that the files
-    hold are replaced and others stay. Where anything is wrong, nothing is loaded.
+    Parquet, NDJSON (.ndjson, .jsonl) or CSV, the texts as they are or as .gz; one file, or one folder of files, per
+    table. Names mean nothing but themselves. The dates that the files hold are replaced and others stay. Where
+    anything is wrong, nothing is loaded; and so it is where a game that has a box score or events would have none
+    afterwards, and the schedule does not say that it was moved, postponed or cancelled.
     """
     warehouse = session.connect()
-    with warehouse.writing(runner.all_tables()) as opened:
-        loaded = opened.load(folder, RAW_TABLES, announce=announce)
+    limits = FileLimits(max_file_rows, max_file_bytes)
+    try:
+        with warehouse.writing(runner.all_tables()) as opened:
+            loaded = opened.load(folder, RAW_TABLES, announce=announce, shrink=shrink, limits=limits)
+    except GamesLost as error:
+        error.hint = "load files that have all games of these dates; if the games are to go:\n" + _same_line(
+            session, folder, announce=announce, limits=limits
+        )
+        raise
     _write_loaded(loaded, output)
     unsaid = publish_owed(session, warehouse) if announce else None
     for one in loaded.staged:
@@ -56,6 +93,8 @@ def load(session: Session, folder: Path, *, announce: bool, output: str) -> None
     if loaded.absent:
         names = ", ".join(table.name for table in loaded.absent)
         messages.note(f"not in the folder, and left as they are: {names}", quiet=session.quiet)
+    for games in loaded.lost:
+        messages.warn(str(games))
     for finding in loaded.odd:
         messages.warn(str(finding))
     for name in loaded.ignored:
@@ -146,6 +185,18 @@ def tables(session: Session, output: str) -> None:
     with session.connect().reading() as opened:
         sizes = opened.sizes(runner.all_tables())
     write(map(asdict, sizes), SIZES, output)
+
+
+def _same_line(session: Session, folder: Path, *, announce: bool, limits: FileLimits) -> str:
+    """What was typed, and that games may go."""
+    words = ["nbactl", "data", "load", "--shrink"]
+    words += ["--announce"] if announce else []
+    words += [f"--max-file-rows={limits.rows}"] if limits.rows != LIMITS.rows else []
+    words += [f"--max-file-bytes={limits.bytes}"] if limits.bytes != LIMITS.bytes else []
+    for name, value in (("warehouse", session.warehouse), ("wait", session.wait), ("project", session.project)):
+        words += [f"--{name}={value}"] if value else []
+    words += ["--"] if str(folder).startswith("-") else []
+    return shlex.join([*words, str(folder)])
 
 
 def _write_loaded(loaded: Loaded, output: str) -> None:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.tables.model import Table
+from shared.warehouse.input_files import LIMITS, FileLimits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,16 +133,27 @@ class Session(Protocol):
     def put(self, table: Table, records: Records) -> None:
         """Write rows, each in place of the row with its key."""
 
-    def load(self, folder: Path, tables: Iterable[Table], *, announce: bool = False) -> Loaded:
+    def load(
+        self,
+        folder: Path,
+        tables: Iterable[Table],
+        *,
+        announce: bool = False,
+        shrink: bool = False,
+        limits: FileLimits = LIMITS,
+    ) -> Loaded:
         """Replace the dates that a folder of raw files holds; all of it or, where anything is wrong, nothing.
 
         Args:
             folder: of raw files.
             tables: that it may hold.
             announce: whether table-dates that change owe an event.
+            shrink: whether games that have been played may lose all their rows.
+            limits: the most that one file may hold.
 
         Raises:
             DataError: what is wrong, each with table, column and example.
+            GamesLost: games would lose all their rows, and may not.
         """
 
     def tables(self) -> Collection[str]:

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -36,15 +36,18 @@ from shared.warehouse.base import EMPTY, Digest, Exchange, Params, Records, Resu
 from shared.warehouse.duckdb_layout import find_differences, require_whole
 from shared.warehouse.duckdb_migrate import migrate
 from shared.warehouse.duckdb_types import duckdb_type
+from shared.warehouse.input_files import LIMITS, FileLimits
 from shared.warehouse.lock import lock_file, locked
 from shared.warehouse.translate import to_duckdb
 
 # naive time stamps are UTC, in sessions beside too; rows have an order only where a query asks for one
 _SETTINGS = "SET GLOBAL TimeZone = 'UTC'; SET preserve_insertion_order = false; SET memory_limit = '1GB'"
+_ALIAS = "warehouse"
+"""What the engine calls the file: by its own name it could be taken for a dataset."""
+_USE = f"USE {_ALIAS}"
 _PARAMETER = re.compile(r"\$(\w+)")
 _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C during a statement: a RuntimeError that says so."""
-_NO_ROOM = ("No space left", "File too large", "quota exceeded")
 _DAMAGE = ("Corrupt", "Could not read", "Failure while replaying", "database has been invalidated", "INTERNAL Error")
 _DAMAGED = "the file is damaged: put back a copy, or name a new one with --warehouse and load the raw tables again"
 _NOTED_AT = "noted_at"
@@ -67,6 +70,7 @@ class DuckDBSession:
     def beside(self) -> Iterator[DuckDBSession]:
         """A session for another thread, on the same file."""
         with self._connection.cursor() as connection:
+            connection.execute(_USE)
             yield DuckDBSession(connection)
 
     def interrupt(self) -> None:
@@ -137,27 +141,39 @@ class DuckDBSession:
                 border("put.deleted")
                 self.insert(table, records)
 
-    def load(self, folder: Path, tables: Iterable[Table], *, announce: bool = False) -> raw_files.Loaded:
+    def load(
+        self,
+        folder: Path,
+        tables: Iterable[Table],
+        *,
+        announce: bool = False,
+        shrink: bool = False,
+        limits: FileLimits = LIMITS,
+    ) -> raw_files.Loaded:
         """Replace the dates that a folder of raw files holds; all of it or, where anything is wrong, nothing.
 
         Args:
             folder: of raw files.
             tables: that it may hold.
             announce: whether table-dates that change owe an event.
+            shrink: whether games that have been played may lose all their rows.
+            limits: the most that one file may hold.
 
         Raises:
             DataError: what is wrong, each with table, column and example.
+            GamesLost: games would lose all their rows, and may not.
         """
         with _problems():
-            loaded = raw_files.stage(self._connection, folder, tables)
+            loaded = raw_files.stage(self._connection, folder, tables, limits)
         border("load.staged")
         with self._transaction("load"), _problems():
-            touched, odd = raw_files.replace(self._connection, loaded)
+            replaced = raw_files.replace(self._connection, loaded, shrink=shrink)
             border("load.replaced")
             changed = {
-                table.name: versions.renew(self, table, dates, announce=announce) for table, dates in touched.items()
+                table.name: versions.renew(self, table, dates, announce=announce)
+                for table, dates in replaced.dates.items()
             }
-        return replace(loaded, odd=loaded.odd + odd, changed=changed)
+        return replace(loaded, odd=loaded.odd + replaced.odd, changed=changed, lost=replaced.lost)
 
     def create(self, tables: Iterable[Table]) -> None:
         """Create the tables that are missing, and bring those of an earlier version up to date.
@@ -230,7 +246,8 @@ class DuckDBSession:
             f"SELECT count(*), {dates if table.partition else 'NULL, NULL, NULL'} FROM {table.id}"
         ).fetchone()
         size = self._execute(
-            f"SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size())"
+            "SELECT count(DISTINCT block_id)"
+            " * (SELECT block_size FROM pragma_database_size() WHERE database_name = current_database())"
             f" FROM pragma_storage_info('{table.id}') WHERE block_id >= 0"
         ).fetchone()
         rows, days, first, last = row or (0, None, None, None)
@@ -333,7 +350,7 @@ def _problems() -> Iterator[None]:
         raise KeyboardInterrupt from error
     except duckdb.Error as error:
         said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        if isinstance(error, duckdb.OutOfMemoryException) or any(sign in str(error) for sign in _NO_ROOM):
+        if isinstance(error, duckdb.OutOfMemoryException) or any(sign in str(error) for sign in raw_files.NO_ROOM):
             raise WarehouseFull(
                 "the warehouse has run out of room", why=said, hint="free disk space (df -h), then run it again"
             ) from error
@@ -398,11 +415,12 @@ class DuckDBWarehouse:
             self._require()
         with ExitStack() as opened:
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                opened.enter_context(_tidied(self.path.parent))
                 opened.enter_context(locked(self.path, exclusive=True, wait=self._wait))
-                if not self.path.exists():
-                    self._make(tables)
-                session = DuckDBSession(opened.enter_context(self._open(self.path, read_only=False)))
+                path = self.path if self.path.exists() else opened.enter_context(self._draft())
+                session = DuckDBSession(opened.enter_context(self._open(path, read_only=False)))
+                # nobody else has the file: whoever left this is dead
+                shutil.rmtree(_temporary(path), ignore_errors=True)
                 session.create(tables)
                 border("warehouse.ready")
             except OSError as error:
@@ -476,27 +494,39 @@ class DuckDBWarehouse:
                 hint="nbactl data load DIR makes one from a folder of raw tables, nbactl data sample from nothing",
             )
 
-    def _make(self, tables: Iterable[Table]) -> None:
-        """Make the file with its tables under another name first: nobody ever finds half of one."""
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """Where a new warehouse is made: it gets its name when it is done, or nothing is left of it."""
         draft = self.path.with_name(f"{self.path.name}.new")
-        for left in (draft, _log(draft), _log(self.path)):
-            left.unlink(missing_ok=True)
-        with self._open(draft, read_only=False) as connection:
-            DuckDBSession(connection).create(tables)
-        border("warehouse.made")
-        draft.rename(self.path)
+        _remove(draft, _log(self.path))
+        try:
+            yield draft
+            border("warehouse.made")
+            if _log(draft).exists():  # what could not be put in its place
+                _log(draft).rename(_log(self.path))
+            draft.rename(self.path)
+        except BaseException:
+            _remove(draft, lock_file(self.path))
+            raise
 
     @contextmanager
     def _open(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         _require_log(path)
-        try:
-            connection = duckdb.connect(path, read_only=read_only)
-        except duckdb.Error as error:
-            raise self._unopened(str(error)) from error
-        border("warehouse.opened")
-        with _problems(), connection:
-            connection.execute(_SETTINGS)
-            yield connection
+        # from the root on, no path begins with what an engine takes for a home or for another engine's name
+        path = path.absolute()
+        mode = "READ_ONLY" if read_only else "READ_WRITE"
+        # threads share one engine by its name: with one each, the first to close the file would end all their locks
+        engine = f":memory:{sha256(os.fsencode(path)).hexdigest()}{mode}"
+        with closing(duckdb.connect(engine, config={"temp_directory": str(_temporary(path))})) as connection:
+            try:
+                quoted = str(path).replace("'", "''")
+                connection.execute(f"ATTACH IF NOT EXISTS '{quoted}' AS {_ALIAS} ({mode})")
+            except duckdb.Error as error:
+                raise self._unopened(str(error)) from error
+            border("warehouse.opened")
+            with _problems():
+                connection.execute(f"{_USE}; {_SETTINGS}")
+                yield connection
 
     def _unopened(self, said: str) -> NbactlError:
         """What to say of a file that DuckDB does not open."""
@@ -513,6 +543,31 @@ class DuckDBWarehouse:
 def _log(path: Path) -> Path:
     """Where DuckDB keeps what it has committed and not yet put in its place."""
     return path.with_name(f"{path.name}.wal")
+
+
+def _temporary(path: Path) -> Path:
+    """Where DuckDB puts what does not fit into memory."""
+    return path.with_name(f"{path.name}.tmp")
+
+
+def _remove(path: Path, *others: Path) -> None:
+    """Remove a warehouse that nobody will use, and some other files."""
+    for file in (path, _log(path), *others):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(_temporary(path), ignore_errors=True)
+
+
+@contextmanager
+def _tidied(folder: Path) -> Iterator[None]:
+    """Remove the folders that were missing at first, where what is done there comes to nothing."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # it holds something after all
+            for parent in missing:
+                parent.rmdir()
+        raise
 
 
 def _require_log(path: Path) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -23,14 +23,9 @@ _HELD_BACK_SECONDS = 0.025
 """More than a poll: between two turns of one process another one that waits gets its own."""
 
 
-def lock_file(warehouse: Path) -> Path:
-    """The file whose lock is held for a warehouse file."""
-    return warehouse.with_name(f"{warehouse.name}.lock")
-
-
 @contextmanager
 def locked(warehouse: Path, *, exclusive: bool, wait: float) -> Iterator[None]:
-    """Hold the lock of a warehouse file.
+    """Hold the lock of a warehouse file; to write, its folder is made where it is missing.
 
     Args:
         warehouse: the file; the lock is `<file>.lock`, which is left behind, empty of meaning.
@@ -41,12 +36,11 @@ def locked(warehouse: Path, *, exclusive: bool, wait: float) -> Iterator[None]:
         WarehouseLocked: the wait was in vain; names the writing process.
     """
     deadline = time.monotonic() + wait
-    file = _opened(lock_file(warehouse), must=exclusive)
-    if file is None:
-        yield
-        return
-    with file, _turns[warehouse.absolute()].taken(deadline) if exclusive else nullcontext():
-        _acquire(file.fileno(), fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, deadline, warehouse)
+    with _turns[warehouse.absolute()].taken(deadline) if exclusive else nullcontext(), ExitStack() as opened:
+        file = _held(opened, warehouse, deadline, exclusive=exclusive)
+        if file is None:
+            yield
+            return
         # whoever is in has the right to say that no earlier writer is
         file.truncate(0)
         if exclusive:
@@ -54,6 +48,35 @@ def locked(warehouse: Path, *, exclusive: bool, wait: float) -> Iterator[None]:
             file.flush()
         border("lock.taken")
         yield
+
+
+def lock_file(warehouse: Path) -> Path:
+    """The file that is locked; whoever holds it exclusively may remove it with the warehouse."""
+    return warehouse.with_name(f"{warehouse.name}.lock")
+
+
+def _held(opened: ExitStack, warehouse: Path, deadline: float, *, exclusive: bool) -> TextIO | None:
+    """The lock's file, held until the stack is left; None where a reader need not hold it."""
+    path = lock_file(warehouse)
+    while True:
+        try:
+            if exclusive:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            with ExitStack() as trying:
+                file = _opened(path, must=exclusive)
+                if file is None:
+                    return None
+                trying.enter_context(file)
+                _acquire(file.fileno(), fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, deadline, warehouse)
+                # while it was waited for, its holder may have removed it, and another have come into its place
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    opened.push(trying.pop_all())
+                    return file
+        except FileNotFoundError:
+            # it went, perhaps with its folder, just now
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
 
 
 class _Turn:

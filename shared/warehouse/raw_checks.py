@@ -6,7 +6,7 @@ Works on the temporary tables that `raw_files` makes: `raw_rows` as read, `cast_
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -15,6 +15,9 @@ from shared.errors import Finding
 from shared.tables.model import Column, Table
 from shared.tables.raw import PLAY_BY_PLAY, SCHEDULE, TEAM_BOX
 from shared.warehouse.duckdb_types import duckdb_type
+
+_SHOWN = 100
+"""Characters of a value that are enough to look for it."""
 
 
 def check_values(connection: duckdb.DuckDBPyConnection, table: Table, present: set[str]) -> Iterator[Finding]:
@@ -35,8 +38,9 @@ def check_rows(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[
     """Rows of `cast_rows` that break a rule of their table, and keys that stand twice in one load."""
     yield from broken_rules(connection, table, table.accepts)
     key = ", ".join(table.key)
+    shown = ", ".join(f"left({name}::VARCHAR, {_SHOWN})" for name in table.key)
     doubled = connection.execute(
-        f"SELECT concat_ws(', ', {', '.join(f'{name}::VARCHAR' for name in table.key)}), count(*) OVER (),"
+        f"SELECT concat_ws(', ', {shown}), count(*) OVER (),"
         f" min(_file), min(_row), max(_row) FROM cast_rows"
         f" WHERE {' AND '.join(f'{name} IS NOT NULL' for name in table.key)}"
         f" GROUP BY {key}, processed_at HAVING count(*) > 1 ORDER BY 4 LIMIT 1"
@@ -141,12 +145,13 @@ def _missing(column: Column) -> str:
 def _example(connection: duckdb.DuckDBPyConnection, column: Column, condition: str) -> str:
     value, file, row = one_row(
         connection,
-        f'SELECT "{column.name}"::VARCHAR, filename, _row FROM raw_rows WHERE {condition} ORDER BY 2, 3 LIMIT 1',
+        f'SELECT left("{column.name}"::VARCHAR, {_SHOWN}), _file, _row FROM raw_rows'
+        f" WHERE {condition} ORDER BY 2, 3 LIMIT 1",
     )
     return f"{value!r} in {file}, row {row}" if value is not None else f"{file}, row {row}"
 
 
-def one_row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+def one_row(connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[object] = ()) -> tuple[Any, ...]:
     """The only row of an aggregate."""
-    row = connection.execute(sql).fetchone()
+    row = connection.execute(sql, params).fetchone()
     return row or ()

@@ -1,10 +1,13 @@
 """A command that fails in every way there is, so that the way out is the real one."""
 
+from datetime import date
+
 import click
 
 from nbactl.params import output_option
 from nbactl.session import Session
 from shared import errors
+from shared.lost_games import LostGames
 
 FINDINGS = (
     errors.Finding("player_boxscores", "not an INT64", "minutes", "'12:34'"),
@@ -19,6 +22,9 @@ WAYS: dict[str, BaseException] = {
     "precondition": errors.PreconditionFailed("not loaded yet"),
     "missing": errors.NotFound("no such date"),
     "unknown": errors.UnknownName("table", "player_boxscore", ["player_boxscores", "team_boxscores"]),
+    "games-lost": errors.GamesLost(
+        "nothing is loaded", [LostGames("player_boxscores", date(2024, 11, 1), 2, 1, ("20241101_NYK_BOS",))]
+    ),
     "locked": errors.WarehouseLocked("w.duckdb", 4242),
     "locked-by-whom": errors.WarehouseLocked("w.duckdb"),
     "engine": errors.WarehouseFailed("the warehouse could not do it", why="it said so"),

@@ -12,8 +12,9 @@ from shared import versions
 from shared.clock import DateRange
 from shared.errors import PreconditionFailed
 from shared.ledger import DELIVERIES, LEDGER_TABLES, PROCESSOR_RUNS, RAW_VERSIONS
+from shared.lost_games import games_lost
 from shared.tables.model import STAMPS, Table
-from shared.tables.raw import RAW_TABLES, SCHEDULE
+from shared.tables.raw import PLAYER_BOX, RAW_TABLES, SCHEDULE, TEAM_BOX
 from shared.warehouse.base import Digest, Params, Records, Result, TableSize
 from tests.googlesql.conftest import PARAMS, with_stage
 from tests.googlesql.oracle import Engine, Oracle, RefusedError
@@ -200,6 +201,13 @@ def test_nights_are_taken_out_in_googlesql(oracle: Oracle) -> None:
 
 def test_the_question_for_the_best_matchups_is_accepted(oracle: Oracle) -> None:
     assert matchups.best(Session(oracle), DATES.start) == []
+
+
+def test_the_question_for_lost_games_is_accepted(oracle: Oracle) -> None:
+    before = f"SELECT DISTINCT game_date, game_id, nba_game_id FROM {PLAYER_BOX.id}"
+    given = oracle.analyze(games_lost(before, f"SELECT game_date, game_id FROM {TEAM_BOX.id}"), PARAMS)
+    assert given.tables == {PLAYER_BOX.id, TEAM_BOX.id, SCHEDULE.id}
+    assert [kind for _, kind in given.columns] == ["DATE", "STRING", "INT64", "INT64"]
 
 
 @pytest.mark.parametrize("sql", ["DELETE FROM nba_raw.nbac_schedule", "DELETE FROM nba_raw.no_such_table WHERE TRUE"])
