@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nbactl.option import Option
 from nbactl.session import global_options
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ cli = LazyGroup(
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[
         *global_options(),
-        click.Option(
+        Option(
             ["--version"],
             is_flag=True,
             is_eager=True,
