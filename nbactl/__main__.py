@@ -72,10 +72,10 @@ def _as_problem(error: BaseException) -> "NbactlError":
             return errors.Interrupted("interrupted")
         case OutputError():
             return errors.NbactlError(f"could not write to standard output: {error.reason}")
-        case click.UsageError():
-            return _as_usage_error(error)
         case click.ClickException():
-            return errors.NbactlError(error.format_message())
+            return _as_click_problem(error)
+        case OSError():
+            return errors.explain_os_error(error)
         case _:
             return errors.NbactlError(
                 f"{type(error).__name__}: {error}",
@@ -84,9 +84,11 @@ def _as_problem(error: BaseException) -> "NbactlError":
             )
 
 
-def _as_usage_error(error: click.UsageError) -> "NbactlError":
-    from shared.errors import UsageError
+def _as_click_problem(error: click.ClickException) -> "NbactlError":
+    from shared.errors import NbactlError, UsageError
 
+    if not isinstance(error, click.UsageError):
+        return NbactlError(error.format_message())
     near: list[str] | None = getattr(error, "possibilities", None)
     if near:
         return UsageError(error.message, hint=f"did you mean {' or '.join(map(repr, near))}?")

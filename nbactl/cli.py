@@ -94,6 +94,7 @@ class LazyGroup(click.Group):
 
         Raises:
             Interrupted: Ctrl-C, before Click could turn it into an empty line.
+            NbactlError: a connection broke, before Click could take that for a reader of ours who has left.
         """
         try:
             return super().invoke(ctx)
@@ -101,6 +102,10 @@ class LazyGroup(click.Group):
             from shared.errors import Interrupted
 
             raise Interrupted("interrupted") from None
+        except BrokenPipeError as error:
+            from shared.errors import explain_os_error
+
+            raise explain_os_error(error, "a connection broke") from error
 
 
 def _accept_global_options(command: click.Command) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -21,9 +23,11 @@ from shared.errors import (
     NbactlError,
     NotFound,
     PreconditionFailed,
+    UsageError,
     WarehouseFailed,
     WarehouseFull,
     WarehouseLocked,
+    explain_os_error,
 )
 from shared.settings import duckdb_path
 from shared.tables.model import Table
@@ -40,7 +44,23 @@ _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C during a statement: a RuntimeError that says so."""
 _NO_ROOM = ("No space left", "File too large", "quota exceeded")
 _DAMAGE = ("Corrupt", "Could not read", "Failure while replaying", "database has been invalidated", "INTERNAL Error")
+_POLL_SECONDS = 0.05
+_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) ?\(PID (?P<process>\d+)\)")
+_HOLDER_READS = "able to open this database in read-only mode"
+"""What DuckDB adds where it is a reader that keeps a writer out."""
 _DAMAGED = "the file is damaged: put back a copy, or name a new one with --warehouse and load the raw tables again"
+_FREE_SPACE = "free disk space (df -h), then run it again"
+_UNOPENED = (
+    (("Permission denied", "Read-only file system"), AccessDenied, "see who may write to it: ls -l {path}"),
+    (_NO_ROOM, WarehouseFull, _FREE_SPACE),
+    (
+        ("storage version",),
+        PreconditionFailed,
+        f"install a later DuckDB than {duckdb.__version__}: pip install --upgrade duckdb",
+    ),
+    (_DAMAGE, WarehouseFailed, _DAMAGED),
+)
+"""Signs in what DuckDB says of a file that it does not open -> what it is for us, and what to do."""
 _LOG = b"d\0b"
 """How DuckDB's write-ahead log begins; one that begins otherwise DuckDB passes over without a word."""
 
@@ -269,9 +289,7 @@ def _problems() -> Iterator[None]:
     except duckdb.Error as error:
         said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         if isinstance(error, duckdb.OutOfMemoryException) or any(sign in str(error) for sign in _NO_ROOM):
-            raise WarehouseFull(
-                "the warehouse has run out of room", why=said, hint="free disk space (df -h), then run it again"
-            ) from error
+            raise WarehouseFull("the warehouse has run out of room", why=said, hint=_FREE_SPACE) from error
         if missing := re.search(r'Table with name "?([\w.]+)"? does not exist', str(error)):
             raise PreconditionFailed(
                 f"the warehouse has no table {missing[1]}",
@@ -310,12 +328,13 @@ class DuckDBWarehouse:
 
         Raises:
             NotFound: there is no such file.
-            WarehouseLocked: another process writes, and went on writing.
+            WarehouseLocked: another process writes, and went on writing; one of another tool's, too.
         """
         self._require()
+        deadline = time.monotonic() + self._wait
         with (
             locked(self.path, exclusive=False, wait=self._wait),
-            self._open(self.path, read_only=True) as connection,
+            self._open(self.path, read_only=True, deadline=deadline) as connection,
         ):
             yield DuckDBSession(connection)
 
@@ -324,22 +343,18 @@ class DuckDBWarehouse:
         """Open the file to write, making it, unless it must exist, and its tables where they are missing."""
         if must_exist:
             self._require()
+        deadline = time.monotonic() + self._wait
         with ExitStack() as opened:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 opened.enter_context(locked(self.path, exclusive=True, wait=self._wait))
                 if not self.path.exists():
                     self._make(tables)
-                session = DuckDBSession(opened.enter_context(self._open(self.path, read_only=False)))
+                session = DuckDBSession(opened.enter_context(self._open(self.path, read_only=False, deadline=deadline)))
                 session.create(tables)
                 border("warehouse.ready")
             except OSError as error:
-                kind = AccessDenied if isinstance(error, PermissionError) else NbactlError
-                raise kind(
-                    f"cannot write the warehouse {self.path}",
-                    why=str(error),
-                    hint="check the folder, or --warehouse",
-                ) from error
+                raise explain_os_error(error, f"cannot write the warehouse {self.path}") from error
             yield session
             border("warehouse.finished")
         border("warehouse.closed")
@@ -354,14 +369,21 @@ class DuckDBWarehouse:
         with tempfile.TemporaryDirectory(prefix="nbactl-") as folder:
             copy = Path(folder) / self.path.name
             with self.reading():
-                # what a killed writer had committed may be in the log alone
-                shutil.copyfile(self.path, copy)
-                if (log := _log(self.path)).exists():
-                    shutil.copyfile(log, _log(copy))
+                try:
+                    # what a killed writer had committed may be in the log alone
+                    shutil.copyfile(self.path, copy)
+                    if (log := _log(self.path)).exists():
+                        shutil.copyfile(log, _log(copy))
+                except OSError as error:
+                    raise explain_os_error(error, f"could not copy the warehouse to {folder}") from error
             yield DuckDBWarehouse(f"duckdb:///{copy}", wait=self._wait)
 
     def _require(self) -> None:
-        if not self.path.exists():
+        try:
+            exists = self.path.exists()
+        except OSError as error:
+            raise explain_os_error(error, f"cannot open the warehouse {self.path}") from error
+        if not exists:
             raise NotFound(
                 f"there is no warehouse at {self.path}",
                 hint="nbactl data load DIR makes one from a folder of raw tables, nbactl data sample from nothing",
@@ -372,33 +394,64 @@ class DuckDBWarehouse:
         draft = self.path.with_name(f"{self.path.name}.new")
         for left in (draft, _log(draft), _log(self.path)):
             left.unlink(missing_ok=True)
-        with self._open(draft, read_only=False) as connection:
+        with self._open(draft, read_only=False, deadline=time.monotonic()) as connection:
             DuckDBSession(connection).create(tables)
         border("warehouse.made")
         draft.rename(self.path)
 
     @contextmanager
-    def _open(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _open(self, path: Path, *, read_only: bool, deadline: float) -> Iterator[duckdb.DuckDBPyConnection]:
+        _require_file(path)
         _require_log(path)
-        try:
-            connection = duckdb.connect(path, read_only=read_only)
-        except duckdb.Error as error:
-            raise self._unopened(str(error)) from error
+        connection = self._connect(path, read_only=read_only, deadline=deadline)
         border("warehouse.opened")
         with _problems(), connection:
             connection.execute(_SETTINGS)
             yield connection
 
-    def _unopened(self, said: str) -> NbactlError:
-        """What to say of a file that DuckDB does not open."""
-        message, why = f"cannot open the warehouse {self.path}", said.splitlines()[0]
-        if holder := re.search(r"Conflicting lock is held.*\(PID (\d+)\)", said):
-            return WarehouseLocked(str(self.path), int(holder[1]))
-        if "Permission denied" in said or "Read-only file system" in said:
-            return AccessDenied(message, why=why, hint=f"see who may write to it: ls -l {self.path}")
-        if any(sign in said for sign in _DAMAGE):
-            return WarehouseFailed(message, why=why, hint=_DAMAGED)
+    def _connect(self, path: Path, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
+        """Open the file, and until a deadline wait for other tools, which know nothing of our lock."""
+        while True:
+            try:
+                # a file of another kind, such as SQLite's, is no reason to download what could read it
+                return duckdb.connect(path, read_only=read_only, config={"autoinstall_known_extensions": "false"})
+            except duckdb.Error as error:
+                problem = self._explain_unopened(str(error))
+                if not isinstance(problem, WarehouseLocked) or time.monotonic() >= deadline:
+                    raise problem from error
+            time.sleep(_POLL_SECONDS)
+
+    def _explain_unopened(self, text: str) -> NbactlError:
+        """Return what to say of a file that DuckDB does not open."""
+        message, why = f"cannot open the warehouse {self.path}", text.splitlines()[0]
+        if "Could not set lock on file" in text:
+            holder = _HOLDER.search(text)
+            program, process = (Path(holder["program"]).name, int(holder["process"])) if holder else (None, None)
+            return WarehouseLocked(str(self.path), process, program=program, reads=_HOLDER_READS in text)
+        if "replaying WAL" in text:
+            return _damaged_log(self.path, why)
+        for signs, kind, hint in _UNOPENED:
+            if any(sign in text for sign in signs):
+                return kind(message, why=why, hint=hint.format(path=self.path))
         return NbactlError(message, why=why, hint="is it a DuckDB file? if it was one, put back a copy")
+
+
+def _require_file(path: Path) -> None:
+    """See that what is opened is a file: DuckDB would wait for a pipe for ever.
+
+    Raises:
+        UsageError: it is something else.
+        NbactlError: it cannot be looked at.
+    """
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain_os_error(error, f"cannot open the warehouse {path}") from error
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "no file"
+        raise UsageError(f"cannot open the warehouse {path}", why=f"it is {what}", hint="name a file: --warehouse")
 
 
 def _log(path: Path) -> Path:
@@ -411,18 +464,29 @@ def _require_log(path: Path) -> None:
 
     Raises:
         WarehouseFailed: it would go on without.
+        NbactlError: it cannot be looked at.
     """
     log = _log(path)
-    if not log.exists():
+    try:
+        with log.open("rb") as file:
+            begins = file.read(len(_LOG))
+    except FileNotFoundError:
         return
-    with log.open("rb") as file:
-        begins = file.read(len(_LOG))
+    except OSError as error:
+        raise explain_os_error(error, f"cannot open the warehouse {path}") from error
     if not _LOG.startswith(begins):
-        raise WarehouseFailed(
-            f"the log of the warehouse, {log}, is damaged",
-            why="it does not begin as a log does; without it, what was written last would be missing",
-            hint=f"put back a copy of it, or go on without: mv {log} {log}.damaged",
-        )
+        raise _damaged_log(path, "it does not begin as a log does")
+
+
+def _damaged_log(path: Path, why: str) -> WarehouseFailed:
+    """Return what to say where the file is sound, for all that is known, and what was committed last is not."""
+    log = _log(path)
+    return WarehouseFailed(
+        f"the log of the warehouse, {log}, is damaged",
+        why=f"{why}\nit holds what was committed since the last checkpoint; without it, that is lost",
+        hint=f"put back a copy of both files, or go on without the log:\n"
+        f"cp {path} {path}.copy && mv {log} {log}.broken && nbactl reconcile",
+    )
 
 
 # hash() may change with DuckDB: what it makes of a known value tells digests of different kinds apart
