@@ -48,6 +48,9 @@ def _report(error: BaseException, session: Session) -> int:
 
         traceback.print_exception(error)
     problem = _as_problem(error)
+    if problem is not error:
+        for note in getattr(error, "__notes__", ()):
+            problem.add_note(note)
     messages.error(problem, as_json=_wants_json(sys.argv))
     return problem.exit_code
 

@@ -113,7 +113,7 @@ def _built(google: Google, service: Service, found: Source, say: partial[None]) 
     from nbactl.ops.deploy import planning
 
     builder = google.builder()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         archive = Path(folder) / "source.zip"
         found.archive(archive)
         name = f"services/{service.name}/{utc_now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}.zip"

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from nbactl.gcp import shapes
 from nbactl.gcp.cloud import Cloud
+from shared.cleanup import ensure_cleanup
 from shared.errors import NbactlError, TimedOut
 from shared.pubsub import PubSub, Pulled
 from shared.topology import (
@@ -87,15 +89,13 @@ def _made(cloud: Cloud, template: Subscription, place: _Place) -> Iterator[None]
         template, name=place.subscription, topic=place.topic, push=None, dead_letter=DeadLetter(place.dead_letters)
     )
     kept = Subscription(place.kept, place.dead_letters)
-    try:
+    with ensure_cleanup(partial(_remove, cloud, place)):
         for name in (place.topic, place.dead_letters):
             cloud.admin.create_topic(shapes.topic_message(Topic(name, (("content", "canary"),)), project))
         for one in (kept, ours):
             cloud.admin.create_subscription(shapes.subscription_message(one, project, None))
         _let_dead_letters_through(cloud, place)
         yield
-    finally:
-        _remove(cloud, place)
 
 
 def _let_dead_letters_through(cloud: Cloud, place: _Place) -> None:

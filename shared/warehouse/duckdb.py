@@ -366,7 +366,7 @@ class DuckDBWarehouse:
         Raises:
             NotFound: there is no such file.
         """
-        with tempfile.TemporaryDirectory(prefix="nbactl-") as folder:
+        with tempfile.TemporaryDirectory(prefix="nbactl-", ignore_cleanup_errors=True) as folder:
             copy = Path(folder) / self.path.name
             with self.reading():
                 try:
