@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nbactl.option import Option
 from nbactl.session import global_options
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class LazyGroup(click.Group):
 
         Raises:
             Interrupted: Ctrl-C, before Click could turn it into an empty line.
+            NbactlError: a connection broke, before Click could take that for a reader of ours who has left.
         """
         try:
             return super().invoke(ctx)
@@ -100,6 +102,10 @@ class LazyGroup(click.Group):
             from shared.errors import Interrupted
 
             raise Interrupted("interrupted") from None
+        except BrokenPipeError as error:
+            from shared.errors import explain_os_error
+
+            raise explain_os_error(error, "a connection broke") from error
 
 
 def _accept_global_options(command: click.Command) -> None:
@@ -127,7 +133,7 @@ cli = LazyGroup(
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[
         *global_options(),
-        click.Option(
+        Option(
             ["--version"],
             is_flag=True,
             is_eager=True,

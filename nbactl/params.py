@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from nbactl.option import option
 from nbactl.render.tables import WRITERS
 from shared.clock import EASTERN, DateRange, parse_date, utc_now
 from shared.errors import UsageError
@@ -108,7 +109,7 @@ class Moment(click.ParamType[datetime]):
             return None
 
 
-output_option = click.option(
+output_option = option(
     "-o",
     "--output",
     type=click.Choice(list(WRITERS)),
@@ -117,13 +118,13 @@ output_option = click.option(
     help="How to print the result.",
 )
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done and change nothing.")
+dry_run_option = option("--dry-run", is_flag=True, help="Print what would be done and change nothing.")
 
-announce_option = click.option(
+announce_option = option(
     "--announce", is_flag=True, help="Publish what is written, so that the next phase takes it up."
 )
 
-processor_option = click.option(
+processor_option = option(
     "--processor",
     "processors",
     metavar="NAME",
@@ -134,9 +135,9 @@ processor_option = click.option(
 R = TypeVar("R")
 
 _DATE_OPTIONS = (
-    click.option("--date", "day", type=EasternDate(), help="One day: YYYY-MM-DD, today, yesterday, tomorrow."),
-    click.option("--start", type=EasternDate(), help="First day of a range."),
-    click.option("--end", type=EasternDate(), help="Last day of a range, included."),
+    option("--date", "day", type=EasternDate(), help="One day: YYYY-MM-DD, today, yesterday, tomorrow."),
+    option("--start", type=EasternDate(), help="First day of a range."),
+    option("--end", type=EasternDate(), help="Last day of a range, included."),
 )
 
 
@@ -155,8 +156,8 @@ def dates_option(*, required: bool = True) -> Callable[[Callable[..., R]], Calla
                 raise UsageError("no date is given", hint="--date yesterday, or --start DATE --end DATE")
             return function(*args, dates=dates, **rest)
 
-        for option in reversed(_DATE_OPTIONS):
-            command = option(command)
+        for add_option in reversed(_DATE_OPTIONS):
+            command = add_option(command)
         return command
 
     return decorate

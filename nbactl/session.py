@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nbactl.option import Option
+
 if TYPE_CHECKING:
     from shared.pubsub import PubSub
     from shared.settings import Settings
@@ -62,7 +64,7 @@ def global_options(*, hidden: bool = False) -> list[click.Parameter]:
         _flag("-q", "--quiet", about="Print results, warnings and errors only.", hidden=hidden),
         _flag("-v", "--verbose", about="Name the target and say more.", hidden=hidden),
         _flag("--debug", about="Show the traceback of an error.", hidden=hidden),
-        click.Option(
+        Option(
             ["--no-color"],
             is_flag=True,
             help="Use no colour, as NO_COLOR does.",
@@ -73,12 +75,12 @@ def global_options(*, hidden: bool = False) -> list[click.Parameter]:
     ]
 
 
-def _text(name: str, metavar: str, *, about: str, hidden: bool) -> click.Option:
-    return click.Option([name], metavar=metavar, help=about, callback=_remember, expose_value=False, hidden=hidden)
+def _text(name: str, metavar: str, *, about: str, hidden: bool) -> Option:
+    return Option([name], metavar=metavar, help=about, callback=_remember, expose_value=False, hidden=hidden)
 
 
-def _flag(*names: str, about: str, hidden: bool) -> click.Option:
-    return click.Option(names, is_flag=True, help=about, callback=_remember, expose_value=False, hidden=hidden)
+def _flag(*names: str, about: str, hidden: bool) -> Option:
+    return Option(names, is_flag=True, help=about, callback=_remember, expose_value=False, hidden=hidden)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:

@@ -52,7 +52,7 @@ def main() -> None:
     for processor in graph.processors_in_order():
         for statement in _STATEMENTS:
             to_duckdb(statement(processor))
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         warehouse = connect(f"duckdb:///{folder}/warehouse.duckdb")
         night = _first_night(warehouse, Path(folder) / "raw")
         _live(warehouse, night)

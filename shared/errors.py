@@ -9,7 +9,7 @@ NbactlError                  1  failed
 │   ├── NotFound             5  the thing asked for does not exist
 │   │   └── UnknownName      5  ... and the name looks like a slip of the pen
 │   ├── GamesLost            5  played games would lose all their rows
-│   ├── WarehouseLocked      5  another process writes to the warehouse (transient)
+│   ├── WarehouseLocked      5  another process has the warehouse open (transient)
 │   └── Overtaken            5  somebody else has written the table meanwhile (transient)
 ├── ChangesPending           6  `--check` found changes or drift
 ├── Undetermined             7  the question could not be answered: neither yes nor no
@@ -22,6 +22,7 @@ NbactlError                  1  failed
 └── Interrupted            130  the operator pressed Ctrl-C
 """
 
+import errno
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -47,6 +48,7 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
 )
 """Every exit code there is, with its meaning; the classes below use no other."""
 
+_READABLE = 240  # a longer path hides what is said of it
 _LISTABLE = 40  # more names than this help nobody: a season has some 570 players
 
 
@@ -144,15 +146,26 @@ class GamesLost(PreconditionFailed):
 
 
 class WarehouseLocked(PreconditionFailed):
-    """Another process writes to the warehouse; it will be free again, so a retry can help."""
+    """Another process has the warehouse open; it will be free again, so a retry can help.
+
+    Args:
+        warehouse: the file.
+        holder: the id of the process, if it is known.
+        program: what that process runs, if it is known.
+        reads: whether it only reads, and keeps a writer out.
+    """
 
     transient = True
 
-    def __init__(self, warehouse: str, holder: int | None = None) -> None:
+    def __init__(
+        self, warehouse: str, holder: int | None = None, *, program: str | None = None, reads: bool = False
+    ) -> None:
+        process = f"process {holder}{f' ({program})' if program else ''}" if holder else "another process"
+        look = f"ps -fp {holder}" if holder else f"fuser -v {warehouse}"
         super().__init__(
             f"the warehouse {warehouse} is locked",
-            why=f"process {holder} is writing to it" if holder else "another process is writing to it",
-            hint=f"wait for it to finish, or look at it: ps -fp {holder}" if holder else "try again later",
+            why=f"{process} is {'reading it' if reads else 'writing to it'}",
+            hint=f"wait for it to finish, longer with --wait SECONDS, or look at it: {look}",
         )
 
 
@@ -228,3 +241,49 @@ def did_you_mean(name: str, known: Collection[str]) -> str | None:
     if near:
         return f"did you mean {' or '.join(repr(by_folded[match]) for match in near)}?"
     return f"there is {', '.join(sorted(known))}" if 0 < len(known) <= _LISTABLE else None
+
+
+_NO_SPACE = "free disk space (df -h), then run it again"
+_OS_ERRORS: Mapping[int, tuple[type[NbactlError], str | None]] = MappingProxyType(
+    {
+        errno.EACCES: (AccessDenied, "see who may: ls -ld {path}"),
+        errno.EPERM: (AccessDenied, "see who may: ls -ld {path}"),
+        errno.EROFS: (AccessDenied, "name a place that may be written to"),
+        errno.ENOENT: (NotFound, None),
+        errno.EISDIR: (UsageError, "name a file"),
+        errno.ENOTDIR: (UsageError, "name a folder, or a file in one"),
+        errno.EEXIST: (UsageError, "name another one"),
+        errno.ELOOP: (UsageError, "see where its links lead: ls -l {path}"),
+        errno.ENAMETOOLONG: (UsageError, "name it shorter"),
+        errno.ENOSPC: (NbactlError, _NO_SPACE),
+        errno.EDQUOT: (NbactlError, _NO_SPACE),
+        errno.EMFILE: (NbactlError, "allow more open files: ulimit -n"),
+        errno.ECONNREFUSED: (TimedOut, "see that it is running, and try again"),
+        errno.ECONNRESET: (TimedOut, "try again"),
+        errno.EPIPE: (TimedOut, "try again"),
+        errno.ETIMEDOUT: (TimedOut, "try again"),
+    }
+)
+"""What the system says -> what it is for us, and what to do."""
+
+
+def explain_os_error(error: OSError, message: str | None = None) -> NbactlError:
+    """Return what an error of the operating system means to the operator.
+
+    Args:
+        error: as it was raised.
+        message: what could not be done; if not given, that the error's file could not be read or written.
+    """
+    path = _shortened(error.filename) if isinstance(error.filename, str) else None
+    kind, hint = _OS_ERRORS.get(error.errno or 0, (NbactlError, None))
+    reason = error.strerror or str(error) or type(error).__name__
+    if message is None:
+        message, why = f"could not read or write {path or 'a file'}: {reason}", None
+    else:
+        why = f"{path}: {reason}" if path else reason
+    return kind(message, why=why, hint=hint.format(path=path or ".") if hint else None)
+
+
+def _shortened(path: str) -> str:
+    """Return a path that leaves room for what is said of it."""
+    return path if len(path) <= _READABLE else f"{path[: _READABLE // 2]}...{path[-_READABLE // 4 :]}"

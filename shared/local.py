@@ -43,8 +43,11 @@ class Local:
 
 def read(directory: Path) -> Local | None:
     """What was started from a directory and not ended; None where nothing was, or the file is none of ours."""
+    path = directory / FILE
     try:
-        written = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        if not path.is_file():  # a device may have no end
+            return None
+        written = json.loads(path.read_text(encoding="utf-8"))
         return Local(**written)
     except (OSError, ValueError, TypeError):
         return None

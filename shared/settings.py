@@ -4,6 +4,7 @@ Precedence: flag, environment, `nbactl.toml`, what `nbactl up` runs, default. A 
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -12,6 +13,8 @@ from shared import local
 from shared.errors import UsageError, did_you_mean
 
 FILE_NAME = "nbactl.toml"
+_ADDRESS = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
+_LAST_PORT = 65535
 _FOREVER = 1e9
 
 
@@ -93,7 +96,8 @@ def load(
         directory: where the search for `nbactl.toml` begins; the current directory if not given.
 
     Raises:
-        UsageError: `nbactl.toml` is no TOML, names an unknown setting, or holds no string.
+        UsageError: `nbactl.toml` is no TOML, names an unknown setting, or holds no string or an empty one; or the
+            emulator's address is none.
     """
     directory = directory or Path.cwd()
     file = _find_file(directory)
@@ -111,6 +115,7 @@ def load(
         )
         found = ((value, origin) for value, origin in sources if value is not None)
         values[name], origins[name] = next(found, (declared.metadata["default"], "default"))
+    values["emulator"] = _emulator_address(values["emulator"], origins["emulator"])
     return Settings(**values, origins=origins)
 
 
@@ -128,6 +133,23 @@ def duckdb_path(url: str) -> Path:
             hint="see where the value comes from: nbactl config show",
         )
     return Path(path)
+
+
+def _emulator_address(text: str, origin: str) -> str:
+    """Return HOST:PORT of what people write for it, such as `http://localhost:8085/`; empty text stays so.
+
+    Raises:
+        UsageError: there is no host, or no port, to be found in it.
+    """
+    address = text.strip().removeprefix("http://").rstrip("/")
+    match = _ADDRESS.fullmatch(address)
+    if text.strip() and not (match and 0 < int(match["port"]) <= _LAST_PORT):
+        raise UsageError(
+            f"{text!r} is no HOST:PORT of a Pub/Sub emulator",
+            why=f"it comes from {origin}",
+            hint="PUBSUB_EMULATOR_HOST=127.0.0.1:8085, or unset it for Google Cloud",
+        )
+    return address
 
 
 def _declared() -> list[Field[str]]:
@@ -157,4 +179,6 @@ def _read(file: Path) -> dict[str, str]:
             raise UsageError(f"{file}: there is no setting {name!r}", hint=did_you_mean(name, known))
         if not isinstance(value, str):
             raise UsageError(f"{file}: {name} must be a string in quotes", why=f"it is {value!r}")
+        if not value.strip():
+            raise UsageError(f"{file}: {name} is empty", hint="leave the line out, or write a value")
     return written

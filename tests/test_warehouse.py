@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -409,6 +411,8 @@ def test_naive_times_are_utc_wherever_the_computer_stands(
 
 HOLD = """
 import sys
+import threading
+import time
 from tests.conftest import at
 from pathlib import Path
 warehouse = at(Path(sys.argv[1]))
@@ -471,8 +475,58 @@ def test_a_writer_does_not_blame_one_who_is_long_gone(warehouse: DuckDBWarehouse
         impatient(warehouse).writing([]),
     ):
         pytest.fail("a writer beside a reader")
-    assert "process" in str(caught.value.why)
-    assert not any(letter.isdigit() for letter in f"{caught.value.why}{caught.value.hint}")
+    assert caught.value.why == "another process is reading it"
+    assert "ps -fp" not in str(caught.value.hint)
+
+
+FOREIGN = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read"):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def held_by_another_tool(warehouse: DuckDBWarehouse, how: str) -> Iterator[subprocess.Popen[str]]:
+    """As `held`, by a process that knows DuckDB and nothing of our lock: its shell, or a notebook."""
+    command = [sys.executable, "-c", FOREIGN, str(warehouse.path), how]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "said"),
+    [("write", "write", "is writing to it"), ("write", "read", "is writing to it"), ("read", "write", "is reading it")],
+)
+def test_another_tool_is_named_with_what_it_does(warehouse: DuckDBWarehouse, theirs: str, ours: str, said: str) -> None:
+    with held_by_another_tool(warehouse, theirs) as other:
+        opening = impatient(warehouse).writing([]) if ours == "write" else impatient(warehouse).reading()
+        with pytest.raises(WarehouseLocked) as caught, opening:
+            pytest.fail("two at once")
+    program = Path(sys.executable).resolve().name
+    assert caught.value.why == f"process {other.pid} ({program}) {said}"
+    assert caught.value.hint == f"wait for it to finish, longer with --wait SECONDS, or look at it: ps -fp {other.pid}"
+    assert caught.value.transient
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("write", "write"), ("write", "read"), ("read", "write")])
+def test_another_tool_is_waited_for(warehouse: DuckDBWarehouse, theirs: str, ours: str) -> None:
+    with held_by_another_tool(warehouse, theirs) as other:
+        assert other.stdin is not None
+        threading.Timer(0.4, other.stdin.close).start()
+        began = time.monotonic()
+        with impatient(warehouse, 20).writing([]) if ours == "write" else impatient(warehouse, 20).reading():
+            assert time.monotonic() - began > 0.3
+    assert notes(warehouse) == OLD
+
+
+def test_readers_of_another_tool_keep_no_reader_out(warehouse: DuckDBWarehouse) -> None:
+    with held_by_another_tool(warehouse, "read"):
+        assert notes(impatient(warehouse)) == OLD
 
 
 def test_the_lock_file_a_killed_writer_is_free_and_its_commits_are_there(warehouse: DuckDBWarehouse) -> None:

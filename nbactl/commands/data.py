@@ -12,6 +12,7 @@ import click
 
 from nbactl.commands.announcing import publish_owed
 from nbactl.ops.sampling import WEEKS, fill
+from nbactl.option import argument, option
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
@@ -37,10 +38,10 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--announce", is_flag=True, help="Publish an event for every table and date that changed.")
-@click.option("--shrink", is_flag=True, help="Load it even if games that have been played lose all their rows.")
-@click.option(
+@argument("folder", type=click.Path(path_type=Path))
+@option("--announce", is_flag=True, help="Publish an event for every table and date that changed.")
+@option("--shrink", is_flag=True, help="Load it even if games that have been played lose all their rows.")
+@option(
     "--max-file-rows",
     type=click.IntRange(min=1),
     default=LIMITS.rows,
@@ -48,7 +49,7 @@ def command() -> None:
     metavar="N",
     help="Refuse a file of more rows.",
 )
-@click.option(
+@option(
     "--max-file-bytes",
     type=click.IntRange(min=1),
     default=LIMITS.bytes,
@@ -108,28 +109,26 @@ def load(  # noqa: PLR0913 -- one parameter per option
 
 
 @command.command()
-@click.option(
+@option(
     "--weeks",
     type=click.IntRange(2, calendar.WEEKS),
     metavar="N",
     help="The first N weeks of a season; the last one is to come.  [default: 8]",
 )
-@click.option(
+@option(
     "--seasons",
     type=click.IntRange(1, 20),
     metavar="N",
     help="N whole seasons, October to April, instead; the last week of the newest is to come.",
 )
-@click.option("--seed", default=1, show_default=True, help="Another number gives another league.")
-@click.option(
+@option("--seed", default=1, show_default=True, help="Another number gives another league.")
+@option(
     "--to",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Write the files into DIR, for nbactl data load, and load nothing.",
 )
-@click.option(
-    "--today", type=EasternDate(), hidden=True, help="The day that the dates are put around, instead of today."
-)
+@option("--today", type=EasternDate(), hidden=True, help="The day that the dates are put around, instead of today.")
 @output_option
 @click.pass_obj
 def sample(  # noqa: PLR0913 -- one parameter per option

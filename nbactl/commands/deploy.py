@@ -13,6 +13,7 @@ import click
 
 from nbactl.commands import confirming
 from nbactl.gcp.run import Wanted
+from nbactl.option import argument, option
 from nbactl.params import dry_run_option, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -38,7 +39,7 @@ def command() -> None:
 
 def _deploy_command(service: Service) -> click.Command:
     @click.command(service.alias, help=_HELP.format(service=service))
-    @click.option(
+    @option(
         "--source",
         "root",
         type=click.Path(path_type=Path),
@@ -46,8 +47,8 @@ def _deploy_command(service: Service) -> click.Command:
         show_default=True,
         help="The folder with the Dockerfile; what its ignore files leave out is not sent.",
     )
-    @click.option("--image", metavar="IMAGE", help="Deploy this image, with its digest, and build none.")
-    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @option("--image", metavar="IMAGE", help="Deploy this image, with its digest, and build none.")
+    @option("--yes", is_flag=True, help="Do not ask.")
     @dry_run_option
     @output_option
     @click.pass_obj
@@ -112,7 +113,7 @@ def _built(google: Google, service: Service, found: Source, say: partial[None]) 
     from nbactl.ops.deploy import planning
 
     builder = google.builder()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         archive = Path(folder) / "source.zip"
         found.archive(archive)
         name = f"services/{service.name}/{utc_now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}.zip"
@@ -126,8 +127,8 @@ def _built(google: Google, service: Service, found: Source, say: partial[None]) 
 
 
 @command.command()
-@click.argument("names", metavar="[SERVICE]...", nargs=-1)
-@click.option("--source", "root", type=click.Path(path_type=Path), default=".", help="The checkout to compare with.")
+@argument("names", metavar="[SERVICE]...", nargs=-1)
+@option("--source", "root", type=click.Path(path_type=Path), default=".", help="The checkout to compare with.")
 @output_option
 @click.pass_obj
 def status(session: Session, *, names: tuple[str, ...], root: Path, output: str) -> None:
@@ -147,9 +148,9 @@ def status(session: Session, *, names: tuple[str, ...], root: Path, output: str)
 
 
 @command.command()
-@click.argument("name", metavar="SERVICE")
-@click.argument("revision", required=False)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@argument("name", metavar="SERVICE")
+@argument("revision", required=False)
+@option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
 @click.pass_obj
 def rollback(session: Session, *, name: str, revision: str | None, yes: bool, dry_run: bool) -> None:

@@ -17,13 +17,14 @@ import click
 from nbactl.commands import confirming
 from nbactl.ops import letters as reading
 from nbactl.ops import words
+from nbactl.option import argument, option
 from nbactl.params import dry_run_option, output_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
 from nbactl.render.tables import Column, flow, write
 from nbactl.session import Session
 from shared.clock import utc_now
-from shared.errors import Interrupted, NbactlError, NotFound, PartlyFailed, Undetermined, UsageError
+from shared.errors import Interrupted, NbactlError, NotFound, PartlyFailed, Undetermined
 
 if TYPE_CHECKING:
     from nbactl.ops.letters import Box, Letter, Reasons
@@ -68,29 +69,21 @@ class Options(TypedDict):
 
 def _letters_options(function: F) -> F:
     """The options that say which letters are meant."""
-    for option in (
-        click.option(
+    for add_option in (
+        option(
             "--where",
             metavar="FIELD=VALUE",
             multiple=True,
             help=f"Only letters with this value; may be given several times. Fields: {', '.join(reading.FIELDS)}.",
         ),
-        click.option("--phase", type=int, metavar="N", help="Only letters to the service of this phase."),
+        option("--phase", type=int, metavar="N", help="Only letters to the service of this phase."),
     ):
-        function = option(function)
+        function = add_option(function)
     return function
 
 
-def _free_text(_context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if value.startswith("--"):
-        raise UsageError(f"{value!r} is an option, not a reason", hint=f"{parameter.opts[0]} TEXT")
-    return value
-
-
-_why_option = click.option(
-    "--reason", "why", metavar="TEXT", default="", callback=_free_text, help="Why; it is written down."
-)
-_yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+_why_option = option("--reason", "why", metavar="TEXT", default="", help="Why; it is written down.")
+_yes_option = option("--yes", is_flag=True, help="Do not ask.")
 
 
 @dataclass
@@ -205,7 +198,7 @@ def command() -> None:
 
 @command.command()
 @_letters_options
-@click.option("--group-by", type=click.Choice(reading.FIELDS), help="Count letters by this, with what to type.")
+@option("--group-by", type=click.Choice(reading.FIELDS), help="Count letters by this, with what to type.")
 @output_option
 @click.pass_obj
 def inspect(session: Session, *, group_by: str | None, output: str, **asked: Unpack[Options]) -> None:
@@ -262,11 +255,11 @@ def _columns(group_by: str) -> list[Column]:
 
 @command.command()
 @_letters_options
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Send at most so many.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="R", help="Send at most R a second.")
-@click.option("--only-needed", is_flag=True, help="Leave letters whose work has been done since.")
-@click.option("--rehearse", is_flag=True, help="Try each on a copy of the warehouse first; send what would succeed.")
-@click.option(
+@option("--limit", type=click.IntRange(min=1), metavar="N", help="Send at most so many.")
+@option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="R", help="Send at most R a second.")
+@option("--only-needed", is_flag=True, help="Leave letters whose work has been done since.")
+@option("--rehearse", is_flag=True, help="Try each on a copy of the warehouse first; send what would succeed.")
+@option(
     "--from",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -357,7 +350,7 @@ def _rehearsed(desk: Desk, output: str) -> set[tuple[str, int | None]]:
 
 
 @command.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @_letters_options
 @click.pass_obj
 def export(session: Session, *, file: Path, **asked: Unpack[Options]) -> None:
@@ -384,8 +377,8 @@ def export(session: Session, *, file: Path, **asked: Unpack[Options]) -> None:
 
 @command.command()
 @_letters_options
-@click.option("--confirm", metavar="PROJECT", help="The name of the project, to say that it is meant.")
-@click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Where to export to first.")
+@option("--confirm", metavar="PROJECT", help="The name of the project, to say that it is meant.")
+@option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Where to export to first.")
 @_why_option
 @dry_run_option
 @output_option

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from nbactl.option import option
 from nbactl.render.tables import Column, write
 from processors.declaration import Relation
 from processors.graph import processors_in_order, triggers
@@ -15,7 +16,7 @@ COLUMNS = tuple(map(Column, ("level", "processor", "short", "output", "dated", "
 
 
 @click.command()
-@click.option(
+@option(
     "-o",
     "--output",
     type=click.Choice(["table", "json", "jsonl", "csv", "mermaid"]),

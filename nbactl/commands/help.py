@@ -5,11 +5,12 @@ from types import MappingProxyType
 
 import click
 
+from nbactl.option import argument
 from shared.errors import EXIT_CODES, UsageError, did_you_mean
 
 
 @click.command()
-@click.argument("words", metavar="[TOPIC | COMMAND...]", nargs=-1)
+@argument("words", metavar="[TOPIC | COMMAND...]", nargs=-1)
 @click.pass_context
 def command(context: click.Context, words: tuple[str, ...]) -> None:
     """Explain a topic or a command; without either, list the topics."""

@@ -7,6 +7,7 @@ from datetime import date
 import click
 
 from nbactl.ops import words
+from nbactl.option import option
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -21,8 +22,8 @@ _SHOWN = 2
 
 
 @click.command()
-@click.option("--table", required=True, metavar="TABLE", help="The table that is corrected, raw or computed.")
-@click.option("--date", "day", required=True, type=EasternDate(), help="The date of the corrected rows.")
+@option("--table", required=True, metavar="TABLE", help="The table that is corrected, raw or computed.")
+@option("--date", "day", required=True, type=EasternDate(), help="The date of the corrected rows.")
 @output_option
 @click.pass_obj
 def command(session: Session, *, table: str, day: date, output: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from nbactl.commands import confirming
+from nbactl.option import argument, option
 from nbactl.params import dry_run_option, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -36,7 +37,7 @@ F = TypeVar("F", bound=Callable[..., None])
 
 
 def _services_option(function: F) -> F:
-    return click.option(
+    return option(
         "--service",
         "given",
         metavar="NAME=URL",
@@ -51,7 +52,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--check", is_flag=True, help="End with exit code 6 where anything is not as declared.")
+@option("--check", is_flag=True, help="End with exit code 6 where anything is not as declared.")
 @_services_option
 @output_option
 @click.pass_obj
@@ -68,7 +69,7 @@ def plan(session: Session, *, check: bool, given: tuple[str, ...], output: str) 
 
 
 @command.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
 @_services_option
 @output_option
@@ -96,7 +97,7 @@ def create(session: Session, *, yes: bool, dry_run: bool, given: tuple[str, ...]
 
 
 @command.command()
-@click.option("--canary", is_flag=True, help="Send a healthy and a poison message through temporary resources.")
+@option("--canary", is_flag=True, help="Send a healthy and a poison message through temporary resources.")
 @_services_option
 @output_option
 @click.pass_obj
@@ -122,8 +123,8 @@ def verify(session: Session, *, canary: bool, given: tuple[str, ...], output: st
 
 
 @command.command()
-@click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--confirm", metavar="PROJECT", help="The name of the project, to say that it is meant.")
+@argument("names", metavar="[NAME]...", nargs=-1)
+@option("--confirm", metavar="PROJECT", help="The name of the project, to say that it is meant.")
 @dry_run_option
 @output_option
 @click.pass_obj

@@ -12,6 +12,7 @@ import click
 
 from nbactl.ops.logs import query as asking
 from nbactl.ops.logs.entry import ALIASES, KEYS
+from nbactl.option import argument, option
 from nbactl.params import EasternDate, Moment, output_option, processor_option
 from nbactl.render import messages
 from nbactl.session import Session
@@ -44,22 +45,22 @@ class Source(Protocol):
 
 
 @click.command()
-@click.argument("services", nargs=-1, metavar="[SERVICE]...")
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
-@click.option(
+@argument("services", nargs=-1, metavar="[SERVICE]...")
+@option("-f", "--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
+@option(
     "--since",
     type=Moment(),
     help="From then on: 2h (ago), a date or a time. Default: 1h; with -n, --correlation or --processor 7d; with --date "
     "from that day on.",
 )
-@click.option("--until", type=Moment(end=True), help="Until then; a date is included.")
-@click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only what is as grave, or graver.")
-@click.option("--grep", metavar="RE", help="Only where message or exception hold this regular expression.")
-@click.option("--exclude", metavar="RE", help="Only where they do not hold this one.")
+@option("--until", type=Moment(end=True), help="Until then; a date is included.")
+@option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only what is as grave, or graver.")
+@option("--grep", metavar="RE", help="Only where message or exception hold this regular expression.")
+@option("--exclude", metavar="RE", help="Only where they do not hold this one.")
 @processor_option
-@click.option("--date", "day", type=EasternDate(), help="Only what is about games of this day.")
-@click.option("--correlation", metavar="ID", help="Only this chain of events.")
-@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N of those.")
+@option("--date", "day", type=EasternDate(), help="Only what is about games of this day.")
+@option("--correlation", metavar="ID", help="Only this chain of events.")
+@option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N of those.")
 @output_option
 @click.pass_context
 def command(  # noqa: PLR0913 -- one parameter per option
@@ -95,8 +96,8 @@ def command(  # noqa: PLR0913 -- one parameter per option
         since=since,
         until=until,
         level=level and level.upper(),
-        grep=asking.pattern(grep, "--grep"),
-        exclude=asking.pattern(exclude, "--exclude"),
+        grep=asking.expression(grep, "--grep"),
+        exclude=asking.expression(exclude, "--exclude"),
         processors=asking.processors(processors),
         day=day,
         correlation_id=correlation,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nbactl.ops import testing
+from nbactl.option import option
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -22,14 +23,12 @@ COLUMNS = tuple(map(Column, ("topic", "table", "date", "message_id", "correlatio
 
 
 @click.command()
-@click.option("--phase", type=click.Choice(["2", "3", "4"]), help="The phase that says it has written.  [default: 2]")
-@click.option("--fallback", type=click.Choice(["3", "4"]), help="Start this phase as the clock would, instead.")
-@click.option("--date", "day", required=True, type=EasternDate(), help="The date of the rows.")
-@click.option("--table", metavar="TABLE", help="What was written; by default what sets off most of the next phase.")
-@click.option(
-    "--wait", "follow", is_flag=True, help="Follow it to the end; exit code 0 only if all exists that should."
-)
-@click.option(
+@option("--phase", type=click.Choice(["2", "3", "4"]), help="The phase that says it has written.  [default: 2]")
+@option("--fallback", type=click.Choice(["3", "4"]), help="Start this phase as the clock would, instead.")
+@option("--date", "day", required=True, type=EasternDate(), help="The date of the rows.")
+@option("--table", metavar="TABLE", help="What was written; by default what sets off most of the next phase.")
+@option("--wait", "follow", is_flag=True, help="Follow it to the end; exit code 0 only if all exists that should.")
+@option(
     "--timeout",
     type=click.FloatRange(min=0),
     default=60,

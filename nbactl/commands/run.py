@@ -9,6 +9,7 @@ import click
 
 from nbactl.commands.announcing import publish_owed
 from nbactl.ops import running, words
+from nbactl.option import option
 from nbactl.params import announce_option, dates_option, dry_run_option, output_option, processor_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
@@ -18,7 +19,6 @@ from processors import planner, runner
 from processors.planner import Plan
 from processors.request import Trigger
 from shared.clock import DateRange
-from shared.errors import UsageError
 from shared.warehouse.base import Session as Opened
 
 STEPS = (
@@ -75,11 +75,11 @@ class Options(TypedDict):
 
 def _options(function: Callable[..., None]) -> Callable[..., None]:
     """The options that both commands have."""
-    for option in (
+    for add_option in (
         output_option,
         dry_run_option,
         announce_option,
-        click.option(
+        option(
             "--allow-incomplete",
             is_flag=True,
             help="Run even where a required input is not complete, and say so.",
@@ -87,7 +87,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
         processor_option,
         dates_option(),
     ):
-        function = option(function)
+        function = add_option(function)
     return function
 
 
@@ -117,7 +117,7 @@ def precompute(session: Session, **asked: Unpack[Options]) -> None:
 
 @click.command()
 @dates_option()
-@click.option(
+@option(
     "--phase",
     type=click.Choice(["3", "4", "all"]),
     default="all",
@@ -125,7 +125,7 @@ def precompute(session: Session, **asked: Unpack[Options]) -> None:
     help="3 computes results and contexts, 4 what builds on them.",
 )
 @processor_option
-@click.option("--force", metavar="REASON", help="Compute even what has not changed; the reason is recorded.")
+@option("--force", metavar="REASON", help="Compute even what has not changed; the reason is recorded.")
 @announce_option
 @dry_run_option
 @output_option
@@ -148,8 +148,6 @@ def backfill(  # noqa: PLR0913 -- one parameter per option
 
     Example: nbactl backfill --start 2024-10-22 --end 2025-04-13
     """
-    if force is not None and not force.strip():
-        raise UsageError("--force needs a reason", hint='--force "late correction of 2025-01-15"')
     phases = [3, 4] if phase == "all" else [int(phase)]
 
     def planned(opened: Opened) -> Plan:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nbactl.option import option
 from nbactl.params import dates_option, output_option, processor_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -33,8 +34,8 @@ RECORDS = tuple(map(Column, PROCESSOR_RUNS.column_names))
 @click.command()
 @dates_option(required=False)
 @processor_option
-@click.option("--failed", is_flag=True, help="Only runs that failed or died, or could not be announced.")
-@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
+@option("--failed", is_flag=True, help="Only runs that failed or died, or could not be announced.")
+@option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
 @output_option
 @click.pass_obj
 def command(  # noqa: PLR0913 -- one parameter per option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nbactl.option import argument, option
 from nbactl.params import dates_option, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -13,11 +14,11 @@ from shared.clock import DateRange
 
 
 @click.command()
-@click.argument("table")
+@argument("table")
 @dates_option(required=False)
-@click.option("--player", metavar="NAME", help="Only this player, in any spelling.")
-@click.option("--team", metavar="ABBR", help="Only this team.")
-@click.option("--columns", metavar="A,B", help="Only these columns, in this order.")
+@option("--player", metavar="NAME", help="Only this player, in any spelling.")
+@option("--team", metavar="ABBR", help="Only this team.")
+@option("--columns", metavar="A,B", help="Only these columns, in this order.")
 @output_option
 @click.pass_obj
 def command(  # noqa: PLR0913 -- one parameter per option

@@ -6,6 +6,7 @@ import click
 
 from nbactl.ops import waterfall
 from nbactl.ops.simulation import Faults, simulated
+from nbactl.option import option
 from nbactl.params import Seconds, Share, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -18,14 +19,12 @@ WEEK = 7
 
 
 @click.command()
-@click.option("--weeks", type=click.IntRange(1), metavar="N", help="So many weeks of game nights.  [default: 1]")
-@click.option("--nights", type=click.IntRange(1), metavar="N", help="So many game nights, instead.")
-@click.option("--seed", default=1, show_default=True, help="Another number gives other faults.")
-@click.option(
-    "--duplicates", type=Share(), default="20%", show_default=True, help="Share of deliveries that come twice."
-)
-@click.option("--loss", type=Share(), default="5%", show_default=True, help="Share of deliveries that reach nobody.")
-@click.option(
+@option("--weeks", type=click.IntRange(1), metavar="N", help="So many weeks of game nights.  [default: 1]")
+@option("--nights", type=click.IntRange(1), metavar="N", help="So many game nights, instead.")
+@option("--seed", default=1, show_default=True, help="Another number gives other faults.")
+@option("--duplicates", type=Share(), default="20%", show_default=True, help="Share of deliveries that come twice.")
+@option("--loss", type=Share(), default="5%", show_default=True, help="Share of deliveries that reach nobody.")
+@option(
     "--kill-every", type=Seconds(), default="5s", show_default=True, help="How often a service is killed; 0 is never."
 )
 @output_option

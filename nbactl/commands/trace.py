@@ -7,6 +7,7 @@ from datetime import date
 import click
 
 from nbactl.ops import words
+from nbactl.option import argument, option
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
@@ -32,8 +33,8 @@ RECORDS = tuple(
 
 
 @click.command()
-@click.argument("correlation_id", required=False)
-@click.option("--date", "day", type=EasternDate(), help="Every chain of events about this date, instead.")
+@argument("correlation_id", required=False)
+@option("--date", "day", type=EasternDate(), help="Every chain of events about this date, instead.")
 @output_option
 @click.pass_obj
 def command(session: Session, *, correlation_id: str | None, day: date | None, output: str) -> None:

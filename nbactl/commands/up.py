@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from nbactl.ops import pipeline
+from nbactl.option import option
 from nbactl.render import messages
 from nbactl.session import Session
 from shared import local
@@ -18,7 +19,7 @@ _LOOK_SECONDS = 0.3
 
 
 @click.command()
-@click.option("--detach", is_flag=True, help="Start it, and come back; nbactl down ends it.")
+@option("--detach", is_flag=True, help="Start it, and come back; nbactl down ends it.")
 @click.pass_obj
 def up(session: Session, *, detach: bool) -> None:
     """Run the whole pipeline on this machine: Pub/Sub emulator, topology, and the services of Phase 3 and 4.

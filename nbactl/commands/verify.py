@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from nbactl.option import option
 from nbactl.params import EasternDate, output_option
 from nbactl.render import messages
 from nbactl.render.progress import progress
@@ -37,7 +38,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option(
+@option(
     "--answers",
     required=True,
     type=click.Path(path_type=Path),
@@ -61,7 +62,7 @@ def accuracy(session: Session, *, answers: Path, output: str) -> None:
 
 
 @command.command()
-@click.option("--date", "slate", required=True, type=EasternDate(), help="The slate to prove.")
+@option("--date", "slate", required=True, type=EasternDate(), help="The slate to prove.")
 @output_option
 @click.pass_obj
 def leakage(session: Session, *, slate: date, output: str) -> None:

@@ -19,7 +19,7 @@ _PAUSE = 0.3
 class Cleanup:
     """Deletes, at the end of the block, everything that was made in it; each even where another cannot be.
 
-    A deletion that fails never takes the place of the error that ended the block.
+    A deletion that fails never takes the place of the error that ended the block; it is a note on it.
 
     Attributes:
         failures: what could not be deleted, by name, with the error.
@@ -45,12 +45,15 @@ class Cleanup:
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         deletions, self._deletions = self._deletions, []
         if deletions:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(self._delete, deletions))
+        if error:
+            for name, failure in self.failures.items():
+                error.add_note(f"{name} was left behind: {failure.message}")
 
     def _delete(self, deletion: tuple[str, Callable[[str], None]]) -> None:
         name, delete = deletion

@@ -26,6 +26,6 @@ def fill(  # noqa: PLR0913 -- what a sample depends on
     watch: Callable[[str, int], None],
 ) -> tuple[SampleSummary, Loaded]:
     """Make a sample in a temporary folder and load it; see `processors.sample.make` for the arguments."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         made = make(Path(folder), weeks=weeks, seasons=seasons, seed=seed, today=today, watch=watch)
         return made, session.load(Path(folder), RAW_TABLES)

@@ -1,6 +1,7 @@
 """What is said beside the result, on stderr: notes, hints, warnings and errors. Needs no Rich."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -26,16 +27,25 @@ def warn(text: str) -> None:
 
 
 def error(problem: NbactlError, *, as_json: bool = False) -> None:
-    """Say what happened, why, and what to type next; for machines as one JSON object on one line."""
+    """Say what happened, why, and what to type next; for machines as one JSON object on one line.
+
+    Notes on the error, such as what could not be tidied up, come last, as warnings; machines have them in the why.
+    """
+    notes: Sequence[str] = getattr(problem, "__notes__", ())
     if as_json:
         from nbactl.render.tables import json_line
 
-        _say(json_line(problem.as_record()))
+        record = problem.as_record()
+        if notes:
+            record["why"] = "\n".join(filter(None, (problem.why, *notes)))
+        _say(json_line(record))
         return
     _labelled("error", "red", problem.message)
     for label, text in (("why", problem.why), ("next", problem.hint)):
         for number, line in enumerate((text or "").splitlines()):
             _say(f"{label if number == 0 else '':>5}{':' if number == 0 else ' '} {line}")
+    for text in notes:
+        warn(text)
 
 
 def _labelled(label: str, color: str, text: str) -> None:

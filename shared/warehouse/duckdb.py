@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -24,9 +26,11 @@ from shared.errors import (
     NotFound,
     Overtaken,
     PreconditionFailed,
+    UsageError,
     WarehouseFailed,
     WarehouseFull,
     WarehouseLocked,
+    explain_os_error,
 )
 from shared.ledger import FENCES, LEDGER_TABLES
 from shared.settings import duckdb_path
@@ -49,9 +53,25 @@ _PARAMETER = re.compile(r"\$(\w+)")
 _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C during a statement: a RuntimeError that says so."""
 _DAMAGE = ("Corrupt", "Could not read", "Failure while replaying", "database has been invalidated", "INTERNAL Error")
+_POLL_SECONDS = 0.05
+_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) ?\(PID (?P<process>\d+)\)")
+_HOLDER_READS = "able to open this database in read-only mode"
+"""What DuckDB adds where it is a reader that keeps a writer out."""
 _DAMAGED = "the file is damaged: put back a copy, or name a new one with --warehouse and load the raw tables again"
 _NOTED_AT = "noted_at"
 """A column that the engine fills: later with every step, whatever the clock does."""
+_FREE_SPACE = "free disk space (df -h), then run it again"
+_UNOPENED = (
+    (("Permission denied", "Read-only file system"), AccessDenied, "see who may write to it: ls -l {path}"),
+    (raw_files.NO_ROOM, WarehouseFull, _FREE_SPACE),
+    (
+        ("storage version",),
+        PreconditionFailed,
+        f"install a later DuckDB than {duckdb.__version__}: pip install --upgrade duckdb",
+    ),
+    (_DAMAGE, WarehouseFailed, _DAMAGED),
+)
+"""Signs in what DuckDB says of a file that it does not open -> what it is for us, and what to do."""
 _LOG = b"d\0b"
 """How DuckDB's write-ahead log begins; one that begins otherwise DuckDB passes over without a word."""
 
@@ -351,9 +371,7 @@ def _problems() -> Iterator[None]:
     except duckdb.Error as error:
         said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         if isinstance(error, duckdb.OutOfMemoryException) or any(sign in str(error) for sign in raw_files.NO_ROOM):
-            raise WarehouseFull(
-                "the warehouse has run out of room", why=said, hint="free disk space (df -h), then run it again"
-            ) from error
+            raise WarehouseFull("the warehouse has run out of room", why=said, hint=_FREE_SPACE) from error
         if missing := re.search(r'Table with name "?([\w.]+)"? does not exist', str(error)):
             raise PreconditionFailed(
                 f"the warehouse has no table {missing[1]}",
@@ -392,44 +410,41 @@ class DuckDBWarehouse:
 
         Raises:
             NotFound: there is no such file.
-            WarehouseLocked: another process writes, and went on writing.
+            WarehouseLocked: another process writes, and went on writing; one of another tool's, too.
         """
         self._require()
         with ExitStack() as opened:
-            session = self._open_to_read(opened)
+            session = self._open_to_read(opened, self._wait)
             if outdated := session.outdated(LEDGER_TABLES):
                 opened.close()
                 with self.writing(outdated):
                     pass
-                session = self._open_to_read(opened)
+                session = self._open_to_read(opened, self._wait)
             yield session
 
-    def _open_to_read(self, opened: ExitStack) -> DuckDBSession:
-        opened.enter_context(locked(self.path, exclusive=False, wait=self._wait))
-        return DuckDBSession(opened.enter_context(self._open(self.path, read_only=True)))
+    def _open_to_read(self, opened: ExitStack, wait: float) -> DuckDBSession:
+        deadline = time.monotonic() + wait
+        opened.enter_context(locked(self.path, exclusive=False, wait=wait))
+        return DuckDBSession(opened.enter_context(self._open(self.path, read_only=True, deadline=deadline)))
 
     @contextmanager
     def writing(self, tables: Iterable[Table], *, must_exist: bool = False) -> Iterator[DuckDBSession]:
         """Open the file to write, making it, unless it must exist, and its tables where they are missing."""
         if must_exist:
             self._require()
+        deadline = time.monotonic() + self._wait
         with ExitStack() as opened:
             try:
                 opened.enter_context(_tidied(self.path.parent))
                 opened.enter_context(locked(self.path, exclusive=True, wait=self._wait))
                 path = self.path if self.path.exists() else opened.enter_context(self._draft())
-                session = DuckDBSession(opened.enter_context(self._open(path, read_only=False)))
+                session = DuckDBSession(opened.enter_context(self._open(path, read_only=False, deadline=deadline)))
                 # nobody else has the file: whoever left this is dead
                 shutil.rmtree(_temporary(path), ignore_errors=True)
                 session.create(tables)
                 border("warehouse.ready")
             except OSError as error:
-                kind = AccessDenied if isinstance(error, PermissionError) else NbactlError
-                raise kind(
-                    f"cannot write the warehouse {self.path}",
-                    why=str(error),
-                    hint="check the folder, or --warehouse",
-                ) from error
+                raise explain_os_error(error, f"cannot write the warehouse {self.path}") from error
             yield session
             border("warehouse.finished")
         border("warehouse.closed")
@@ -448,11 +463,8 @@ class DuckDBWarehouse:
         """
         self._require()
         self._require_writable()
-        with (
-            locked(self.path, exclusive=False, wait=0),
-            self._open(self.path, read_only=True) as connection,
-        ):
-            session = DuckDBSession(connection)
+        with ExitStack() as opened:
+            session = self._open_to_read(opened, 0)
             session.check(tables)
             yield session
 
@@ -478,17 +490,24 @@ class DuckDBWarehouse:
         Raises:
             NotFound: there is no such file.
         """
-        with tempfile.TemporaryDirectory(prefix="nbactl-") as folder:
+        with tempfile.TemporaryDirectory(prefix="nbactl-", ignore_cleanup_errors=True) as folder:
             copy = Path(folder) / self.path.name
             with self.reading():
-                # what a killed writer had committed may be in the log alone
-                shutil.copyfile(self.path, copy)
-                if (log := _log(self.path)).exists():
-                    shutil.copyfile(log, _log(copy))
+                try:
+                    # what a killed writer had committed may be in the log alone
+                    shutil.copyfile(self.path, copy)
+                    if (log := _log(self.path)).exists():
+                        shutil.copyfile(log, _log(copy))
+                except OSError as error:
+                    raise explain_os_error(error, f"could not copy the warehouse to {folder}") from error
             yield DuckDBWarehouse(f"duckdb:///{copy}", wait=self._wait)
 
     def _require(self) -> None:
-        if not self.path.exists():
+        try:
+            exists = self.path.exists()
+        except OSError as error:
+            raise explain_os_error(error, f"cannot open the warehouse {self.path}") from error
+        if not exists:
             raise NotFound(
                 f"there is no warehouse at {self.path}",
                 hint="nbactl data load DIR makes one from a folder of raw tables, nbactl data sample from nothing",
@@ -510,34 +529,75 @@ class DuckDBWarehouse:
             raise
 
     @contextmanager
-    def _open(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _open(self, path: Path, *, read_only: bool, deadline: float) -> Iterator[duckdb.DuckDBPyConnection]:
+        _require_file(path)
         _require_log(path)
-        # from the root on, no path begins with what an engine takes for a home or for another engine's name
-        path = path.absolute()
-        mode = "READ_ONLY" if read_only else "READ_WRITE"
-        # threads share one engine by its name: with one each, the first to close the file would end all their locks
-        engine = f":memory:{sha256(os.fsencode(path)).hexdigest()}{mode}"
-        with closing(duckdb.connect(engine, config={"temp_directory": str(_temporary(path))})) as connection:
-            try:
-                quoted = str(path).replace("'", "''")
-                connection.execute(f"ATTACH IF NOT EXISTS '{quoted}' AS {_ALIAS} ({mode})")
-            except duckdb.Error as error:
-                raise self._unopened(str(error)) from error
+        connection = self._connect(path.absolute(), read_only=read_only, deadline=deadline)
+        with closing(connection):
             border("warehouse.opened")
             with _problems():
                 connection.execute(f"{_USE}; {_SETTINGS}")
                 yield connection
 
-    def _unopened(self, said: str) -> NbactlError:
-        """What to say of a file that DuckDB does not open."""
-        message, why = f"cannot open the warehouse {self.path}", said.splitlines()[0]
-        if holder := re.search(r"Conflicting lock is held.*\(PID (\d+)\)", said):
-            return WarehouseLocked(str(self.path), int(holder[1]))
-        if "Permission denied" in said or "Read-only file system" in said:
-            return AccessDenied(message, why=why, hint=f"see who may write to it: ls -l {self.path}")
-        if any(sign in said for sign in _DAMAGE):
-            return WarehouseFailed(message, why=why, hint=_DAMAGED)
+    def _connect(self, path: Path, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
+        """Open the file, and until a deadline wait for other tools, which know nothing of our lock.
+
+        The path is absolute: so none begins with what an engine takes for a home, or for another engine's name.
+        """
+        mode = "READ_ONLY" if read_only else "READ_WRITE"
+        quoted = str(path).replace("'", "''")
+        # threads share one engine by its name: with one each, the first to close the file would end all their locks
+        name = f":memory:{sha256(os.fsencode(path)).hexdigest()}{mode}"
+        # a file of another kind, such as SQLite's, is no reason to download what could read it
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "temp_directory": str(_temporary(path)),
+            "autoinstall_known_extensions": False,
+        }
+        with ExitStack() as opened:
+            connection = opened.enter_context(closing(duckdb.connect(name, config=config)))
+            while True:
+                try:
+                    connection.execute(f"ATTACH IF NOT EXISTS '{quoted}' AS {_ALIAS} ({mode})")
+                except duckdb.Error as error:
+                    problem = self._explain_unopened(str(error))
+                    if not isinstance(problem, WarehouseLocked) or time.monotonic() >= deadline:
+                        raise problem from error
+                else:
+                    opened.pop_all()
+                    return connection
+                time.sleep(_POLL_SECONDS)
+
+    def _explain_unopened(self, text: str) -> NbactlError:
+        """Return what to say of a file that DuckDB does not open."""
+        message, why = f"cannot open the warehouse {self.path}", text.splitlines()[0]
+        if "Could not set lock on file" in text:
+            holder = _HOLDER.search(text)
+            program, process = (Path(holder["program"]).name, int(holder["process"])) if holder else (None, None)
+            return WarehouseLocked(str(self.path), process, program=program, reads=_HOLDER_READS in text)
+        if "replaying WAL" in text:
+            return _damaged_log(self.path, why)
+        for signs, kind, hint in _UNOPENED:
+            if any(sign in text for sign in signs):
+                return kind(message, why=why, hint=hint.format(path=self.path))
         return NbactlError(message, why=why, hint="is it a DuckDB file? if it was one, put back a copy")
+
+
+def _require_file(path: Path) -> None:
+    """See that what is opened is a file: DuckDB would wait for a pipe for ever.
+
+    Raises:
+        UsageError: it is something else.
+        NbactlError: it cannot be looked at.
+    """
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain_os_error(error, f"cannot open the warehouse {path}") from error
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "no file"
+        raise UsageError(f"cannot open the warehouse {path}", why=f"it is {what}", hint="name a file: --warehouse")
 
 
 def _log(path: Path) -> Path:
@@ -575,18 +635,29 @@ def _require_log(path: Path) -> None:
 
     Raises:
         WarehouseFailed: it would go on without.
+        NbactlError: it cannot be looked at.
     """
     log = _log(path)
-    if not log.exists():
+    try:
+        with log.open("rb") as file:
+            begins = file.read(len(_LOG))
+    except FileNotFoundError:
         return
-    with log.open("rb") as file:
-        begins = file.read(len(_LOG))
+    except OSError as error:
+        raise explain_os_error(error, f"cannot open the warehouse {path}") from error
     if not _LOG.startswith(begins):
-        raise WarehouseFailed(
-            f"the log of the warehouse, {log}, is damaged",
-            why="it does not begin as a log does; without it, what was written last would be missing",
-            hint=f"put back a copy of it, or go on without: mv {log} {log}.damaged",
-        )
+        raise _damaged_log(path, "it does not begin as a log does")
+
+
+def _damaged_log(path: Path, why: str) -> WarehouseFailed:
+    """Return what to say where the file is sound, for all that is known, and what was committed last is not."""
+    log = _log(path)
+    return WarehouseFailed(
+        f"the log of the warehouse, {log}, is damaged",
+        why=f"{why}\nit holds what was committed since the last checkpoint; without it, that is lost",
+        hint=f"put back a copy of both files, or go on without the log:\n"
+        f"cp {path} {path}.copy && mv {log} {log}.broken && nbactl reconcile",
+    )
 
 
 # hash() may change with DuckDB: what it makes of a known value tells digests of different kinds apart

@@ -33,7 +33,7 @@ def locked(warehouse: Path, *, exclusive: bool, wait: float) -> Iterator[None]:
         wait: seconds to wait for other holders.
 
     Raises:
-        WarehouseLocked: the wait was in vain; names the writing process.
+        WarehouseLocked: the wait was in vain; names the process that writes, or says that others read.
     """
     deadline = time.monotonic() + wait
     with _turns[warehouse.absolute()].taken(deadline) if exclusive else nullcontext(), ExitStack() as opened:
@@ -118,7 +118,9 @@ def _acquire(descriptor: int, mode: int, deadline: float, warehouse: Path) -> No
             fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise WarehouseLocked(str(warehouse), _holder(descriptor)) from None
+                holder = _holder(descriptor)
+                reads = holder is None and _is_shared(descriptor)
+                raise WarehouseLocked(str(warehouse), holder, reads=reads) from None
             time.sleep(_POLL_SECONDS)
         else:
             return
@@ -127,3 +129,13 @@ def _acquire(descriptor: int, mode: int, deadline: float, warehouse: Path) -> No
 def _holder(descriptor: int) -> int | None:
     written = os.pread(descriptor, 32, 0).decode("ascii", "replace")
     return int(written) if written.isdigit() else None
+
+
+def _is_shared(descriptor: int) -> bool:
+    """Whether those who hold the lock read: then there is room for one more."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True

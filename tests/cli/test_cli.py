@@ -167,35 +167,6 @@ def test_no_colour_is_passed_on(nbactl: Run) -> None:
     assert "\x1b" not in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("words", [("fail", "never"), ("help", "exit-codes")])
-def test_reader_that_goes_away_is_no_drama(words: tuple[str, ...]) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    result = subprocess.run(
-        [sys.executable, "-c", FAULTY, *words],
-        check=False,
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-    )
-    os.close(writer)
-    assert (result.returncode, result.stderr) == (1, "")
-
-
-def test_disk_full_is_an_error() -> None:
-    with Path("/dev/full").open("w") as full:
-        result = subprocess.run(
-            [sys.executable, "-m", "nbactl", "help"],
-            check=False,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: OSError: ")
-
-
 def test_name_outside_the_encoding_of_the_terminal_is_no_error(nbactl: Run) -> None:
     result = nbactl("config", "show", "--warehouse", "duckdb:///Dončić", env={"PYTHONIOENCODING": "ascii"})
     assert result.returncode == 0

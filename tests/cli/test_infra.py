@@ -16,6 +16,8 @@ import grpc
 import pytest
 
 from nbactl.gcp import cloud as connecting
+from nbactl.gcp.pubsub_admin import PubSubAdmin
+from shared.errors import AccessDenied, TimedOut
 from shared.pubsub import PubSub
 from shared.topology import SERVICES, Profile, declared
 from tests.cli.conftest import Run, Said, Type, heed_ctrl_c
@@ -174,10 +176,11 @@ def read(terminal: int) -> bytes:
 
 def test_destroying_wants_the_name_of_the_project(infra: Type, project: str) -> None:
     infra("create", "--yes")
-    for words in ((), ("--confirm", "another"), ("--confirm", "")):
+    for words in ((), ("--confirm", "another")):
         refused = infra("destroy", *words)
         assert refused.code == 2
         assert f"next: --confirm {project}" in refused.err
+    assert "--confirm is empty" in infra("destroy", "--confirm", "").err
     dry = infra("destroy", "--dry-run", "-o", "json")
     assert (dry.code, len(dry.json)) == (0, TOPICS + TOPICS // 2)
     assert infra("plan", "--check").code == 0
@@ -224,6 +227,27 @@ def test_ctrl_c_removes_the_canary(infra: Type, pubsub: PubSub) -> None:
     assert len(list(topics)) == TOPICS
     held = pubsub.subscriber.list_subscriptions(project=f"projects/{pubsub.project}", timeout=10)
     assert not [one.name for one in held if "canary" in one.name]
+
+
+def test_refusal_that_ended_the_canary_is_what_is_told(infra: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    infra("create", "--yes")
+
+    def refuse(*_: object) -> None:
+        raise AccessDenied("could not create the subscription: not allowed")
+
+    def lose(*_: object) -> None:
+        raise TimedOut("could not delete it: no usable answer")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(PubSubAdmin, "create_subscription", refuse)
+        planted.setattr(PubSubAdmin, "delete_subscription", lose)
+        said = infra("verify", "--canary")
+        machine = infra("verify", "--canary", "-o", "json")
+    assert said.code == machine.code == 4
+    error, warning = (line for line in said.err.splitlines() if line.startswith(("error", "warning")))
+    assert error == "error: could not create the subscription: not allowed"
+    assert warning.startswith("warning: tidying up failed, too: the canary could not be removed whole: nba-canary-")
+    assert "tidying up failed, too" in machine.error["why"]
 
 
 def test_what_nobody_declared_is_a_warning(infra: Type, pubsub: PubSub) -> None:

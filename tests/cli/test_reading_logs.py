@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import random
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
@@ -13,7 +16,8 @@ from types import SimpleNamespace
 
 import grpc
 import pytest
-from hypothesis import given
+import re2
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbactl.gcp import logging as reading
@@ -24,7 +28,7 @@ from nbactl.ops.logs.cloud import Cloud
 from nbactl.ops.logs.files import Files, parsed
 from nbactl.ops.logs.query import Query
 from shared import logs
-from shared.errors import Undetermined
+from shared.errors import Undetermined, UsageError
 from shared.local import Local
 from shared.topology import SERVICES
 from tests.cli.conftest import Type
@@ -139,6 +143,61 @@ def test_slips_are_said_to_be(typed: Type) -> None:
     assert typed("logs", "-f", "--until", "1m").code == 2
 
 
+# ---------------------------------------------------------------- regular expressions
+
+ENDLESS = ("(a+)+$", "(a|aa)+$", "(.*)*,(.*)*,x", "([a-zA-Z]+)*\\d", "(a?){500}a{500}$")
+"""What a back-tracking engine would think about for longer than there is time."""
+
+
+@pytest.mark.parametrize("text", ENDLESS)
+def test_no_expression_takes_longer_than_its_text_is_long(text: str) -> None:
+    wanted = asking.expression(text, "--grep")
+    assert wanted is not None
+    began = time.monotonic()
+    assert not wanted.is_found_in("a" * 20_000 + "!")
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("(", "missing )"),
+        ("a(?=b)", "invalid perl operator: (?="),
+        (r"(a)\1", r"invalid escape sequence: \1"),
+        ("a{1001}", "invalid repetition size: {1001}"),
+        ("a**", "bad repetition operator: **"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--grep", "--exclude"])
+def test_expression_that_is_none_is_refused_with_the_reason(typed: Type, option: str, text: str, reason: str) -> None:
+    said = typed("logs", option, text, "-o", "json")
+    assert (said.code, said.out) == (2, "")
+    assert reason in said.error["why"]
+    assert said.error["hint"].startswith(f"for the text itself: {option} ")
+
+
+TEXT = st.text(alphabet=st.characters(codec="utf-8") | st.sampled_from("()[]{}*+?|^$.\\1=<>!-"), max_size=30)
+
+
+@settings(derandomize=True, deadline=None)
+@given(TEXT)
+def test_any_text_is_an_expression_or_is_refused_and_quoted_finds_itself(text: str) -> None:
+    with suppress(UsageError):
+        compiled = asking.expression(text, "--grep")
+        assert compiled is not None
+        compiled.is_found_in(text)
+    quoted = asking.expression(re2.escape(text), "--grep")
+    assert quoted is not None
+    assert quoted.is_found_in(f"before {text} after")
+
+
+def test_text_that_is_no_utf_8_is_looked_through_all_the_same() -> None:
+    wanted = asking.expression("b+", "--grep")
+    assert wanted is not None
+    assert wanted.is_found_in("\ud800 abba")
+
+
 # ---------------------------------------------------------------- Cloud Logging
 
 
@@ -192,6 +251,26 @@ def test_following_gives_each_entry_once_late_ones_too_and_survives_what_breaks(
     assert followed == ["late", "new"]
     assert any("asking again" in one for one in said)
     assert "Cloud Logging answers again; nothing was missed" in said
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_entry_that_is_late_is_shown_once_however_late(fake: FakeCloudLogging, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    source = Cloud(reading.connect("p"), lambda _: None)
+    query = Query(asking.named(()), NOW - timedelta(hours=1))
+    fake.entries = [entry(NOW - timedelta(seconds=10 * n), f"old {n}") for n in range(60)]
+    shown = [one.message for batch in source.read(query, None) for one in batch]
+    sent = []
+
+    def happen(call: int) -> None:
+        if len(sent) < 30:
+            sent.append(f"late {call}")
+            fake.entries.append(entry(NOW - timedelta(seconds=chance.uniform(0, 9 * 60)), sent[-1]))
+
+    fake.before_answer = happen
+    for batch in islice(source.follow(query), 30 + 2 * cloud_module.LOOKS):
+        shown += [one.message for one in batch]
+    assert sorted(shown) == sorted([*(f"old {n}" for n in range(60)), *sent])
 
 
 def test_ctrl_c_ends_what_is_followed(typed: Type, fake: FakeCloudLogging, monkeypatch: pytest.MonkeyPatch) -> None:

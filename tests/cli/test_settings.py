@@ -16,7 +16,7 @@ from tests.cli.conftest import Run
 
 DEFAULT = "duckdb:///.nbactl/warehouse.duckdb"
 
-Value = st.none() | st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1)
+Value = st.none() | st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip)
 
 
 @given(flag=Value, env=Value, written=Value)
@@ -59,6 +59,9 @@ def test_file_is_found_above_but_not_past_the_repository(tmp_path: Path) -> None
         ("warehouse = ", "not valid TOML"),
         ("[warehouse]", "must be a string"),
         (b"\xff\xfe", "not valid TOML"),
+        ('project = ""', "project is empty"),
+        ('emulator = " "', "emulator is empty"),
+        ('emulator = "localhost"', "no HOST:PORT"),
     ],
 )
 def test_bad_files_are_usage_errors(text: str | bytes, part: str, tmp_path: Path) -> None:
@@ -136,3 +139,34 @@ def test_a_wait_that_is_no_number_of_seconds_is_usage(
 ) -> None:
     assert type_line("data", "tables", "--wait", wrong) == 2
     assert capsys.readouterr().err == f"error: {wrong!r} is no number of seconds\n next: it comes from flag --wait\n"
+
+
+@pytest.mark.parametrize("written", ["http://{}", "{}/", " {}", "{}\n", "http://{}/", " {} "])
+@pytest.mark.parametrize("address", ["127.0.0.1:8085", "localhost:1", "pub-sub.local:65535", "[::1]:8085"])
+def test_emulator_is_understood_as_people_write_it(written: str, address: str, tmp_path: Path) -> None:
+    assert load({}, {"PUBSUB_EMULATOR_HOST": written.format(address)}, tmp_path).emulator == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("127.0.0.1", "localhost:", ":8085", "localhost:0", "localhost:65536", "localhost:http", "localhost:8085:1"),
+        *("https://localhost:8085", "::1:8085", "a b:8085", "localhost:8085/v1", "localhost:٨", "http://", "/"),
+    ],
+)
+def test_other_emulators_are_usage_errors_that_name_the_variable(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no HOST:PORT") as caught:
+        load({}, {"PUBSUB_EMULATOR_HOST": text}, tmp_path)
+    assert caught.value.why == "it comes from environment PUBSUB_EMULATOR_HOST"
+    assert "PUBSUB_EMULATOR_HOST" in (caught.value.hint or "")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_emulator_is_an_address_or_nothing_or_refused(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        try:
+            address = load({}, {"PUBSUB_EMULATOR_HOST": text}, Path(folder)).emulator
+        except UsageError:
+            return
+    host, _, port = address.rpartition(":")
+    assert (host and 0 < int(port) < 65536) if text.strip() else address == ""

@@ -23,8 +23,11 @@ POLL_SECONDS = 2.0
 OVERLAP = timedelta(seconds=30)
 """Entries arrive late and out of order; each look goes back this far, and what was seen is left out."""
 
-SKEW = timedelta(minutes=10)
-"""How far the clock of this machine and Google's may lie apart without an entry being lost."""
+LATENESS = timedelta(minutes=10)
+"""How late an entry may come, and how far this machine's clock and Google's may lie apart, without it being lost."""
+
+LOOKS = 10
+"""Every so many looks goes back as far as that: most entries that are late are so by seconds."""
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 TRIES, QUOTA_TRIES = 3, 7
@@ -70,7 +73,7 @@ class Cloud:
             return
         for page in ahead(self._pages(query, newest_first=False, ask=self._patiently)):
             yield self._new(page, query)
-            self._seen.forget(self._floor())
+            self._seen.forget(self._asked - LATENESS)
 
     def follow(self, query: Query) -> Iterator[list[Entry]]:
         """What is written from now on, without end; an answer that does not come is waited for.
@@ -79,11 +82,12 @@ class Cloud:
             AccessDenied: not allowed to read them.
             Undetermined: they cannot be read.
         """
-        wait = 0.0
+        wait, looks = 0.0, 0
         while True:
             time.sleep(wait or POLL_SECONDS)
             began = utc_now()
-            window = replace(query, since=max(query.since, self._oldest or query.since, self._floor()))
+            floor = self._floor() if looks % LOOKS else self._asked - LATENESS
+            window = replace(query, since=max(query.since, self._oldest or query.since, floor))
             try:
                 for page in self._pages(window, newest_first=False, ask=self._reader.page):
                     yield self._new(page, window)
@@ -93,8 +97,8 @@ class Cloud:
                 continue
             if wait:
                 self._said("Cloud Logging answers again; nothing was missed")
-            wait, self._asked = 0.0, began
-            self._seen.forget(self._floor())
+            wait, looks, self._asked = 0.0, looks + 1, began
+            self._seen.forget(began - LATENESS)
 
     def _last(self, query: Query, limit: int) -> list[Entry]:
         found: list[Entry] = []
@@ -116,7 +120,7 @@ class Cloud:
 
     def _floor(self) -> datetime:
         """From when on something may still come: behind what came last, whatever an entry from the future says."""
-        return max(min(self._newest, self._asked) - OVERLAP, self._asked - SKEW)
+        return max(min(self._newest, self._asked) - OVERLAP, self._asked - LATENESS)
 
     def _pages(
         self, query: Query, *, newest_first: bool, ask: Callable[..., tuple[Sequence[Any], str]]

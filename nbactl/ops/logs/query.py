@@ -1,21 +1,25 @@
 """Which entries are meant: as a test of an entry, and as a filter in Cloud Logging's query language.
 
 The test decides, for local files and for Cloud Logging alike. The filter only spares us entries that the test would
-refuse, so it may let through too much and never too little: Cloud Logging compares without regard to case, and its
-regular expressions are not Python's.
+refuse, so it may let through too much and never too little. Regular expressions are RE2's in both: they mean the same,
+and there is none that takes longer than its text is long.
 """
 
 from __future__ import annotations
 
-import re
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 from nbactl.ops.logs.entry import ALIASES, SEVERITIES, Entry
 from shared.clock import EASTERN
 from shared.errors import UsageError
 from shared.topology import service_called
+
+if TYPE_CHECKING:
+    from re2 import _Regexp
 
 _LATELY = timedelta(hours=1)
 _LONG = timedelta(days=7)
@@ -23,18 +27,25 @@ _LONG = timedelta(days=7)
 _TEXTS = ("textPayload", "jsonPayload.message", "jsonPayload.exception")
 """Where Cloud Logging has what `Entry.message` and `Entry.exception` say."""
 
-_PORTABLE = re.compile(
-    r"""(?:
-        (?: [A-Za-z0-9\ _:/=,@\#'"<>%&!~;^.|-] | [^\x00-\x7f\ud800-\udfff]
-          | \\[dDwWbB.^$*+?()\[\]{}|/-]
-          | \((?!\?) | \)
-          | \[\^?[A-Za-z0-9\ _.:/,=-]+\]
-        )
-        (?: [*+?]\??(?![*+?{]) | \{\d{1,3}(?:,\d{0,3})?\}(?![*+?{]) )?
-    )*""",
-    re.VERBOSE,
-)
-"""Regular expressions that mean the same to RE2 and, with ASCII classes, to Python."""
+_SENDABLE = 1_000
+"""Characters of an expression that a filter has room for; a longer one is ours alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A regular expression.
+
+    Attributes:
+        text: as it was typed.
+        compiled: by RE2.
+    """
+
+    text: str
+    compiled: _Regexp
+
+    def is_found_in(self, text: str) -> bool:
+        """Whether any part of a text matches."""
+        return self.compiled.search(text.encode("utf-8", "replace")) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +67,8 @@ class Query:
     since: datetime
     until: datetime | None = None
     level: str | None = None
-    grep: re.Pattern[str] | None = None
-    exclude: re.Pattern[str] | None = None
+    grep: Expression | None = None
+    exclude: Expression | None = None
     processors: tuple[str, ...] = ()
     day: date | None = None
     correlation_id: str | None = None
@@ -94,11 +105,11 @@ class Query:
             yield _any(["jsonPayload.processor", "jsonPayload.results.processor"], "=", self.processors)
         if self.day:
             yield _any(["jsonPayload.game_date", "jsonPayload.results.date"], "=", [self.day.isoformat()])
-        if self.grep and is_portable(self.grep.pattern):
+        if self.grep and len(self.grep.text) <= _SENDABLE:
             # a request that the platform logs has no text but the one we give it
-            yield f"({_any(_TEXTS, '=~', [self.grep.pattern])} OR httpRequest.requestMethod:*)"
-        if self.exclude and is_portable(self.exclude.pattern):
-            yield f"NOT {_any(_TEXTS, '=~', [self.exclude.pattern])}"
+            yield f"({_any(_TEXTS, '=~', [self.grep.text])} OR httpRequest.requestMethod:*)"
+        if self.exclude and len(self.exclude.text) <= _SENDABLE:
+            yield f"NOT {_any(_TEXTS, '=~', [self.exclude.text])}"
 
 
 def named(names: Iterable[str]) -> tuple[str, ...]:
@@ -124,28 +135,27 @@ def processors(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(one.name for one in graph.select(wanted, {one.phase for one in graph.processors_in_order()}))
 
 
-def pattern(text: str | None, option: str) -> re.Pattern[str] | None:
+def expression(text: str | None, option: str) -> Expression | None:
     """Read a regular expression.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is none of RE2's, which knows no look-around and no back-references.
     """
     if text is None:
         return None
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
     try:
-        # Cloud Logging's classes are ASCII, and both sides must find the same
-        return re.compile(text, re.ASCII)
-    except (re.error, OverflowError, RecursionError) as error:
+        return Expression(text, re2.compile(text, options))
+    except (re2.error, UnicodeEncodeError) as error:
+        (reason, *_) = error.args
         raise UsageError(
             f"{option}: {text!r} is no regular expression",
-            why=str(error),
-            hint=rf"for the text itself: {option} '{re.escape(text)}'",
+            why=reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(error),
+            hint=f"for the text itself: {option} {shlex.quote(re2.escape(text))}",
         ) from error
-
-
-def is_portable(text: str) -> bool:
-    """Whether a regular expression, valid in Python, surely means the same to Cloud Logging."""
-    return _PORTABLE.fullmatch(text) is not None
 
 
 def period(
@@ -192,8 +202,8 @@ def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _found(wanted: re.Pattern[str], entry: Entry) -> bool:
-    return any(wanted.search(text) for text in (entry.message, entry.exception) if text)
+def _found(wanted: Expression, entry: Entry) -> bool:
+    return any(wanted.is_found_in(text) for text in (entry.message, entry.exception) if text)
 
 
 def _processors(entry: Entry) -> set[object]:

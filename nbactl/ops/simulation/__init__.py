@@ -73,7 +73,7 @@ def simulated(
         NotFound: there is no warehouse, or no emulator.
         PreconditionFailed: there are not so many nights.
     """
-    with TemporaryDirectory(prefix="nbactl-simulate-") as name, warehouse.copied() as copy:
+    with TemporaryDirectory(prefix="nbactl-simulate-", ignore_cleanup_errors=True) as name, warehouse.copied() as copy:
         said(f"taking back {count} night{'' if count == 1 else 's'}")
         here = world.prepared(copy, Path(name), count)
         said(f"{here.nights[0].day} to {here.nights[-1].day}, quietly")
