@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from nbactl.gcp.cloud import Target
     from shared.pubsub import PubSub
     from shared.settings import Settings
     from shared.warehouse.base import Warehouse
@@ -45,11 +46,36 @@ class Session:
 
         return connect(self.settings.warehouse, wait=self.settings.wait_seconds)
 
+    def target(self) -> "Target":
+        """Where the messages are: on the emulator of the settings, or on Google Cloud; nothing is opened yet.
+
+        Raises:
+            PreconditionFailed: the local pipeline of this folder has died, or nobody names a project.
+        """
+        from nbactl.gcp.cloud import Target
+        from shared import local
+
+        settings = self.settings
+        if not settings.emulator:
+            local.refuse_dead(settings.folder)
+        return Target(settings.require_project(), settings.region, settings.emulator or None)
+
+    def cloud_target(self) -> "Target":
+        """The project on Google Cloud, whatever emulator there is; nothing is opened yet.
+
+        Raises:
+            PreconditionFailed: nobody names a project.
+        """
+        from nbactl.gcp.cloud import Target
+
+        return Target(self.settings.require_cloud_project(), self.settings.region, None)
+
     def pubsub(self) -> "PubSub":
-        """The messages of the settings' project, on its emulator where one is named; nothing is opened yet."""
+        """The messages of `target`; nothing is opened yet."""
         from shared.pubsub import PubSub
 
-        return PubSub(self.settings.project, self.settings.emulator or None)
+        target = self.target()
+        return PubSub(target.project, target.emulator)
 
 
 def global_options(*, hidden: bool = False) -> list[click.Parameter]:

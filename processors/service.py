@@ -19,6 +19,7 @@ from processors.handling import Answer, Handler
 from shared import logs
 from shared.clock import utc_now
 from shared.errors import NbactlError, UsageError
+from shared.local import INSTANCE
 from shared.pubsub import PubSub
 from shared.settings import Settings, load
 from shared.topology import account, service_of_phase
@@ -39,15 +40,17 @@ def create_app(phase: int, settings: Settings | None = None) -> Flask:
 
     Raises:
         UsageError: a setting is no such value.
+        PreconditionFailed: nothing names the project.
     """
     logs.configure()
     settings = settings or load({})
-    pubsub = PubSub(settings.project, settings.emulator or None)
+    project = settings.require_project()
+    pubsub = PubSub(project, settings.emulator or None)
     warehouse = connect(settings.warehouse, wait=settings.wait_seconds)
-    handler = Handler(phase, warehouse, pubsub.publish, account(settings.project))
+    handler = Handler(phase, warehouse, pubsub.publish, account(project))
     # the first announcement need not wait for the client to be imported
     threading.Thread(target=lambda: pubsub.publisher, daemon=True).start()
-    return routes(Flask(__name__), handler, settings.project)
+    return routes(Flask(__name__), handler, project)
 
 
 def create_app_from_environment() -> Flask:
@@ -69,12 +72,14 @@ def phases() -> list[int]:
 
 def routes(app: Flask, handler: Handler, project: str) -> Flask:
     """Let an app answer for a handler; `project` is where its traces are."""
-    identity = {
+    identity: dict[str, object] = {
         "service": service_of_phase(handler.phase).name,
         "phase": handler.phase,
         "code_version": code_version(),
         "processors": [one.name for one in graph.processors_in_order() if one.phase == handler.phase],
     }
+    if instance := os.environ.get(INSTANCE):
+        identity["instance"] = instance
     app.config["MAX_CONTENT_LENGTH"] = _BODY_BYTES
 
     @app.post("/process")

@@ -178,4 +178,5 @@ def test_down_leaves_nothing_behind(place: Place) -> None:
     place.nbactl("down")
     assert not running.lives
     assert local.read(place.folder) is None
+    assert not list(running.remaining())
     assert "nothing runs here" in place.nbactl("down")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nbactl.render import messages
 from nbactl.session import Session
-from shared.errors import NbactlError, PartlyFailed
+from shared.errors import NbactlError, PartlyFailed, PreconditionFailed
 
 if TYPE_CHECKING:
     from shared.warehouse.base import Warehouse
@@ -16,7 +16,11 @@ def publish_owed(session: Session, warehouse: Warehouse, request_id: str | None 
     """Publish what is owed, of a request or of all; the error where something stays owed."""
     from processors import outbox
 
-    sent = outbox.send_all(warehouse, session.pubsub().publish, request_id)
+    try:
+        pubsub = session.pubsub()
+    except PreconditionFailed as error:  # nowhere to publish to, and what is written stays
+        return error
+    sent = outbox.send_all(warehouse, pubsub.publish, request_id)
     failed = [one for one in sent if one.error]
     if len(sent) > len(failed):
         messages.note(f"{len(sent) - len(failed)} announcements published", quiet=session.quiet)

@@ -46,6 +46,8 @@ def load(session: Session, folder: Path, *, announce: bool, output: str) -> None
     hold are replaced and others stay. Where anything is wrong, nothing is loaded.
     """
     warehouse = session.connect()
+    if announce:
+        session.target()  # before anything is written, because there may be none
     with warehouse.writing(runner.all_tables()) as opened:
         loaded = opened.load(folder, RAW_TABLES, announce=announce)
     _write_loaded(loaded, output)
