@@ -28,10 +28,12 @@ class Session:
     @cached_property
     def settings(self) -> "Settings":
         """The settings; with `--verbose` they are named on stderr, because now the target is known."""
+        from nbactl.ops.local_processes import find_running
         from nbactl.render import messages
         from shared import settings
 
-        resolved = settings.load({name: getattr(self, name) for name in ("warehouse", "wait", "project", "region")})
+        flags = {name: getattr(self, name) for name in ("warehouse", "wait", "project", "region")}
+        resolved = settings.load(flags, find_running=find_running)
         for row in resolved.rows() if self.verbose else ():
             messages.note(f"{row['setting']}: {row['value']} ({row['origin']})")
         return resolved
@@ -53,11 +55,11 @@ class Session:
             PreconditionFailed: the local pipeline of this folder has died, or nobody names a project.
         """
         from nbactl.gcp.cloud import Target
-        from shared import local
+        from nbactl.ops.local_processes import refuse_dead
 
         settings = self.settings
         if not settings.emulator:
-            local.refuse_dead(settings.folder)
+            refuse_dead(settings.folder)
         return Target(settings.require_project(), settings.region, settings.emulator or None)
 
     def cloud_target(self) -> "Target":

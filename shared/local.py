@@ -1,7 +1,7 @@
-"""The local pipeline of a project folder: the record that `nbactl up` keeps in `.nbactl/up.json`, and what of it lives.
+"""The local pipeline of a project folder: the record that `nbactl up` keeps in `.nbactl/up.json`.
 
-The record is only ever a claim: the file may be years old, copied, cloned or broken. A process is taken for one of the
-pipeline's only where number, start time and command line agree, and the command line holds the pipeline's random name.
+The record is only ever a claim: the file may be years old, copied, cloned or broken. How much of it is so, only the
+processes can say (`nbactl.ops.local_processes`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from shared.errors import PreconditionFailed
-
-if TYPE_CHECKING:
-    from psutil import Process
 
 FOLDER = Path(".nbactl")
 """Where a project folder keeps its state."""
@@ -37,9 +34,6 @@ INSTANCE = "NBACTL_INSTANCE"
 
 SUPERVISOR, EMULATOR = "supervisor", "emulator"
 _MOST_BYTES = 1_000_000
-_SAME_START_SECONDS = 2.0
-"""How far two readings of one start time may be apart: the second hangs on the clock, which may be set meanwhile."""
-
 _LARGEST_PID = 2**31 - 1
 _LARGEST_PORT = 2**16 - 1
 T = TypeVar("T")
@@ -86,54 +80,9 @@ class Local:
     exits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
-    def lives(self) -> bool:
-        """Whether what messages need is there: the supervisor, and the emulator where it is one of ours."""
-        return self.state is not State.ENDED and self.missing is None
-
-    @property
-    def missing(self) -> str | None:
-        """The one of supervisor and emulator that should be there and is not; the supervisor first."""
-        due = (SUPERVISOR, *(name for name in (EMULATOR,) if name in self.processes))
-        return next((name for name in due if not self.has(name)), None)
-
-    @property
     def logs(self) -> dict[str, Path]:
         """The file that each service logs to."""
         return {name: log_of(self.directory, name) for name in self.services}
-
-    def has(self, name: str) -> bool:
-        """Whether a process of this name has been started and is still there."""
-        return self.process(name) is not None
-
-    def process(self, name: str) -> Process | None:
-        """The process of this name, if it is there and proves to be ours."""
-        import psutil
-
-        if name not in self.processes or name not in self.started:
-            return None
-        with suppress(psutil.Error):
-            process = psutil.Process(self.processes[name])
-            near = abs(process.create_time() - self.started[name]) < _SAME_START_SECONDS
-            # not the whole line, because a program may write its title there
-            if near and self.instance in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        return None
-
-    def remaining(self) -> list[tuple[str, Process]]:
-        """Every process of the pipeline that is there, in the order of their start, with its name.
-
-        One that was started and not written down, or that outlived its parent, is known by its whole command line.
-        """
-        import psutil
-
-        names = {command: name for name, command in self.commands.items()}
-        recorded = {process.pid: (name, process) for name in self.processes if (process := self.process(name))}
-        for process in psutil.process_iter(["cmdline", "status"]):
-            command = tuple(process.info["cmdline"] or ())
-            if command in names and process.info["status"] != psutil.STATUS_ZOMBIE:
-                recorded.setdefault(process.pid, (names[command], process))
-        order = list(self.commands)
-        return sorted(recorded.values(), key=lambda found: order.index(found[0]))
 
     def as_record(self) -> dict[str, object]:
         """What the file holds."""
@@ -191,29 +140,6 @@ def read(directory: Path) -> Local | None:
             why=why or type(error).__name__,
             hint="nbactl down forgets it; it ends no process, for none can be known by it",
         ) from error
-
-
-def refuse_dead(directory: Path) -> None:
-    """Do nothing where no pipeline was started, or one was and lives; for whoever would otherwise go to the cloud.
-
-    Raises:
-        PreconditionFailed: one was started and has died, or is still starting, or its record cannot be read.
-    """
-    known = read(directory)
-    if known is None or (known.lives and known.state is State.RUNNING):
-        return
-    if known.lives:
-        raise PreconditionFailed("the local pipeline is still starting", hint="try again in a few seconds")
-    raise PreconditionFailed(
-        f"the local pipeline of {directory} has died, and messages here would go to its Pub/Sub emulator",
-        why=cause_of_death(known),
-        hint="nbactl up\nnbactl down forgets it; commands then mean Google Cloud",
-    )
-
-
-def cause_of_death(known: Local) -> str:
-    """Why a pipeline does not live, as far as is known."""
-    return known.why or f"its {known.missing} has gone"
 
 
 def forget(directory: Path) -> None:

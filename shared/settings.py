@@ -5,14 +5,13 @@ The project is the one that has no default for Google Cloud: there, gcloud's act
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 
 from shared import local
 from shared.errors import PreconditionFailed, UsageError, did_you_mean
 from shared.gcloud import active_project
-from shared.local import State
 
 FILE_NAME = "nbactl.toml"
 NOT_SET = "not set"
@@ -122,7 +121,10 @@ class Settings:
 
 
 def load(
-    flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ, directory: Path | None = None
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str] = os.environ,
+    directory: Path | None = None,
+    find_running: Callable[[Path], local.Local | None] = lambda _folder: None,
 ) -> Settings:
     """Resolve every setting.
 
@@ -130,6 +132,7 @@ def load(
         flags: what was typed, by setting; None where nothing was.
         environ: the environment; a variable that is set but empty counts as not set.
         directory: where the search for `nbactl.toml` begins; the current directory if not given.
+        find_running: gives the pipeline that `nbactl up` runs in a project folder.
 
     Raises:
         UsageError: `nbactl.toml` is no TOML, names an unknown setting, or holds no string.
@@ -141,7 +144,7 @@ def load(
     }
     typed = chosen.get("project")
     cloud = typed or active_project(environ)
-    if "emulator" not in chosen and (running := _running(folder)):
+    if "emulator" not in chosen and (running := find_running(folder)):
         chosen["emulator"] = running.emulator, "nbactl up"
         chosen.setdefault("project", (running.project, "nbactl up"))
     if "emulator" not in chosen:
@@ -197,15 +200,6 @@ def _typed(
             (written.get(name), f"file {file}"),
         )
         yield name, next(((value, origin) for value, origin in sources if value is not None), None)
-
-
-def _running(folder: Path) -> local.Local | None:
-    """The pipeline that runs in a project folder; one that cannot be read is said by whoever needs it."""
-    try:
-        known = local.read(folder)
-    except PreconditionFailed:
-        return None
-    return known if known and known.state is State.RUNNING and known.lives else None
 
 
 def _placed(url: str, origin: str, directory: Path, file: Path | None, folder: Path) -> tuple[str, str]:

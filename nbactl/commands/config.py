@@ -2,11 +2,11 @@
 
 import click
 
+from nbactl.ops.local_processes import refuse_dead
 from nbactl.params import output_option
 from nbactl.render import messages
 from nbactl.render.tables import Column, write
 from nbactl.session import Session
-from shared import local
 from shared.errors import PreconditionFailed
 
 COLUMNS = (Column("setting"), Column("value"), Column("origin"))
@@ -28,6 +28,6 @@ def show(session: Session, output: str) -> None:
     """
     write(session.settings.rows(), COLUMNS, output)
     try:
-        local.refuse_dead(session.settings.folder)
+        refuse_dead(session.settings.folder)
     except PreconditionFailed as error:
         messages.warn(f"{error.message}: {error.why}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from nbactl.ops.local_processes import cause_of_death, is_alive, refuse_dead
 from nbactl.ops.logs import query as asking
 from nbactl.ops.logs.entry import ALIASES, KEYS
 from nbactl.params import EasternDate, Moment, output_option, processor_option
@@ -142,14 +143,14 @@ def _source(session: Session, *, follow: bool) -> Source:
         known = None
         messages.warn(f"{error.message}: {error.why}")
     if session.project in (None, known.project if known else None):
-        lives = known is not None and known.lives
+        lives = known is not None and is_alive(known)
         if logs := known.logs if known and lives else local.logs_of(folder):
             from nbactl.ops.logs.files import Files
 
             if not lives:
                 messages.warn(f"the pipeline here has ended{_cause(known)}; --project PROJECT reads Google Cloud")
             return Files(logs, ended=not lives, whole=not follow)
-        local.refuse_dead(folder)
+        refuse_dead(folder)
     from nbactl.gcp import logging
     from nbactl.ops.logs.cloud import Cloud
 
@@ -157,7 +158,7 @@ def _source(session: Session, *, follow: bool) -> Source:
 
 
 def _cause(known: Local | None) -> str:
-    return f", {local.cause_of_death(known)}" if known else ""
+    return f", {cause_of_death(known)}" if known else ""
 
 
 def _print_records(batches: Iterable[Sequence[Entry]], output: str) -> None:

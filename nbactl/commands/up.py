@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from nbactl.ops.local_processes import cause_of_death, is_alive
 from nbactl.render import messages
 from nbactl.session import Session
 from shared import local
@@ -74,8 +75,8 @@ def down(session: Session) -> None:
     if known is None:
         messages.note("nothing runs here", quiet=session.quiet)
         return
-    if not known.lives:
-        messages.note(f"it had ended before: {local.cause_of_death(known)}", quiet=session.quiet)
+    if not is_alive(known):
+        messages.note(f"it had ended before: {cause_of_death(known)}", quiet=session.quiet)
 
     from nbactl.ops import pipeline
 
@@ -120,7 +121,7 @@ def _watch(stack: Stack) -> None:
     from nbactl.render import happenings
 
     with closing(Watcher(stack.record)) as watcher:
-        while (known := local.read(stack.directory)) and known.lives:
+        while (known := local.read(stack.directory)) and is_alive(known):
             for one in watched(watcher):
                 happenings.write(one.at, one.kind, one.where, one.what, bad=one.bad)
             time.sleep(_LOOK_SECONDS)
@@ -128,5 +129,5 @@ def _watch(stack: Stack) -> None:
         messages.note("nbactl down has ended it")
         return
     raise NbactlError(
-        "the local pipeline has died", why=local.cause_of_death(known), hint=f"see {stack.directory / local.LOGS}"
+        "the local pipeline has died", why=cause_of_death(known), hint=f"see {stack.directory / local.LOGS}"
     )

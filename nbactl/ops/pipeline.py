@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 from nbactl.gcp import emulator
 from nbactl.gcp.cloud import Target, connect
 from nbactl.ops import infra, infra_apply
+from nbactl.ops.local_processes import cause_of_death, find_process, list_processes
 from nbactl.ops.supervisor import SERVICES_END_WITHIN, Program, Request, Verb
 from shared import local
 from shared.errors import NbactlError, PreconditionFailed, TimedOut
@@ -62,7 +63,7 @@ class Stack:
             PreconditionFailed: it has ended, or somebody has ended it.
         """
         known = local.read(self.directory)
-        if known is None or not known.has(SUPERVISOR):
+        if known is None or not find_process(known, SUPERVISOR):
             raise self._death(known)
         return known
 
@@ -104,7 +105,7 @@ class Stack:
         return self.process.stdin
 
     def _death(self, known: Local | None) -> PreconditionFailed:
-        why = local.cause_of_death(known) if known else "nbactl down has ended it"
+        why = cause_of_death(known) if known else "nbactl down has ended it"
         return PreconditionFailed("the local pipeline has ended", why=why, hint="nbactl up")
 
 
@@ -163,7 +164,7 @@ def kill_service(directory: Path, service: str) -> None:
         TimedOut: it is not started again.
     """
     known = local.read(directory)
-    process = known.process(service) if known else None
+    process = find_process(known, service) if known else None
     if known is None or process is None:
         raise PreconditionFailed(f"{service} does not run here")
     with suppress(ProcessLookupError):
@@ -198,12 +199,12 @@ def end(known: Local) -> list[str]:
     Raises:
         TimedOut: a process does not end.
     """
-    names = [name for name, _ in known.remaining()]
-    supervisor = known.process(SUPERVISOR)
+    names = [name for name, _ in list_processes(known)]
+    supervisor = find_process(known, SUPERVISOR)
     if supervisor:
         _end_processes([supervisor], _ENDS_WITHIN)
     # it may have started something since
-    left = (local.read(known.directory) or known).remaining()
+    left = list_processes(local.read(known.directory) or known)
     _end_processes([process for _, process in left], SERVICES_END_WITHIN)
     return [name for name in dict.fromkeys(reversed(names)) if name != SUPERVISOR]
 
@@ -386,14 +387,14 @@ class _Programs:
 
 def _has(stack: Stack, name: str) -> bool:
     known = local.read(stack.directory)
-    return known is not None and known.has(name)
+    return known is not None and find_process(known, name) is not None
 
 
 def _emulator_address(known: Local) -> str | None:
     """Where the pipeline's own emulator listens and answers: asked of the process, for a port may be anybody's."""
     import psutil
 
-    process = known.process(EMULATOR)
+    process = find_process(known, EMULATOR)
     with suppress(psutil.Error):
         sockets = process.net_connections("tcp") if process else []
         addresses = (f"127.0.0.1:{one.laddr.port}" for one in sockets if one.status == psutil.CONN_LISTEN)

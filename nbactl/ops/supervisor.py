@@ -263,8 +263,10 @@ class Supervisor:
             return f"its Pub/Sub emulator ended: {_cause(code)}"
         self._write(processes=_without(self.record.processes, name), exits={**self.record.exits, name: code})
         if self.record.state is State.RUNNING:
-            child.deaths = 0 if time.monotonic() - child.began > _SETTLED_SECONDS else child.deaths + 1
+            if time.monotonic() - child.began > _SETTLED_SECONDS:
+                child.deaths = 0
             delay = min(_FIRST_DELAY * 2**child.deaths, _LONGEST_DELAY)
+            child.deaths += 1
             child.restart_at = time.monotonic() + delay
             _log(child.log, f"{name} has ended: {_cause(code)}; it is started again in {delay:g} s", "ERROR")
         return None

@@ -1,3 +1,4 @@
+# ruff: noqa: S603 -- the processes are ours, and so are their arguments
 """The record of a local pipeline is a claim: whatever stands there, no command fails oddly and nobody else is ended."""
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nbactl.ops import pipeline
+from nbactl.ops import local_processes, pipeline
+from nbactl.ops.local_processes import is_alive
 from shared import local
 from shared.errors import PreconditionFailed
 from shared.local import EMULATOR, FILE, SUPERVISOR, Local, State
@@ -89,15 +91,14 @@ def test_whatever_the_file_holds_it_is_a_record_or_said_to_be_none_and_a_record_
     folder: Path, content: bytes
 ) -> None:
     (folder / FILE).write_bytes(content)
-    try:
-        known = local.read(folder)
-    except PreconditionFailed as error:
-        assert str(folder / FILE) in error.message
-        assert error.why
-        assert error.hint
+    known, refusal = _read(folder)
+    if known is None:
+        assert refusal
+        assert str(folder / FILE) in refusal.message
+        assert refusal.why
+        assert refusal.hint
         return
-    assert known is not None
-    assert not known.lives
+    assert not is_alive(known)
     assert all(pid > 1 for pid in known.processes.values())
     assert all(log.parent == folder / local.LOGS for log in known.logs.values())
     known.write()
@@ -138,16 +139,20 @@ def test_a_process_that_is_not_ours_is_never_signalled_whatever_the_record_claim
         record = _with_commands(record, tuple(innocent.cmdline()))
     record = _with_start(record, innocent.create_time() + aside)
     (folder / FILE).write_text(json.dumps(record.as_record()))
-    try:
-        known = local.read(folder)
-    except PreconditionFailed:
-        known = None
-    assert known is None or not known.lives
+    known, _ = _read(folder)
+    assert known is None or not is_alive(known)
     assert known is None or pipeline.down(folder) == []
     local.forget(folder)
     time.sleep(0.01)
     assert innocent.is_running()
     assert innocent.status() != psutil.STATUS_ZOMBIE
+
+
+def _read(folder: Path) -> tuple[Local | None, PreconditionFailed | None]:
+    try:
+        return local.read(folder), None
+    except PreconditionFailed as error:
+        return None, error
 
 
 def _with_commands(record: Local, command: tuple[str, ...]) -> Local:
@@ -270,7 +275,7 @@ def test_an_emulator_that_is_named_counts_more_than_a_pipeline_that_died(
 
 
 def test_a_pipeline_that_is_starting_is_said_to_be(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Local, "has", lambda _self, _name: True)
+    monkeypatch.setattr(local_processes, "find_missing", lambda _known: None)
     local_pipeline(Path.cwd(), state=State.STARTING, emulator="").write()
     said = typed("infra", "plan")
     assert (said.code, "still starting" in said.err) == (5, True)
