@@ -65,12 +65,13 @@ def contents(draw: st.DrawFn) -> bytes:
     if kind == "json":
         return json.dumps(draw(JSON)).encode()
     record: dict[str, Any] = json.loads(json.dumps(local_pipeline(Path("x")).as_record()))
-    name = draw(st.sampled_from(list(record)))
+    maps = [name for name, value in record.items() if isinstance(value, dict)]
+    name = draw(st.sampled_from(maps if kind == "item" else list(record)))
     if kind == "missing":
         del record[name]
     elif kind == "field":
         record[name] = draw(JSON | LIKELY)
-    elif kind == "item" and isinstance(record[name], dict):
+    elif kind == "item":
         key = draw(st.sampled_from([*record[name], "", "a b", "../x", "\0"]))
         record[name][key] = draw(JSON | LIKELY)
     written = _dumped(record)
@@ -146,6 +147,17 @@ def test_a_process_that_is_not_ours_is_never_signalled_whatever_the_record_claim
     time.sleep(0.01)
     assert innocent.is_running()
     assert innocent.status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1, True, 2**31, 1e3, "7", None, 10**30])
+def test_a_number_that_can_be_no_process_of_ours_makes_the_whole_record_none(folder: Path, number: object) -> None:
+    """Minus one is every process there is, 0 our own group, and 1 the machine's first process."""
+    record: dict[str, Any] = local_pipeline(folder).as_record()
+    record["processes"][EMULATOR] = number
+    (folder / FILE).write_text(json.dumps(record))
+    with pytest.raises(PreconditionFailed) as caught:
+        local.read(folder)
+    assert caught.value.why == "'processes' is missing or of another form"
 
 
 def _read(folder: Path) -> tuple[Local | None, PreconditionFailed | None]:
