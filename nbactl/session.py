@@ -9,6 +9,7 @@ import click
 from nbactl.option import Option
 
 if TYPE_CHECKING:
+    from nbactl.gcp.cloud import Target
     from shared.pubsub import PubSub
     from shared.settings import Settings
     from shared.warehouse.base import Warehouse
@@ -29,10 +30,12 @@ class Session:
     @cached_property
     def settings(self) -> "Settings":
         """The settings; with `--verbose` they are named on stderr, because now the target is known."""
+        from nbactl.ops.local_processes import find_running
         from nbactl.render import messages
         from shared import settings
 
-        resolved = settings.load({name: getattr(self, name) for name in ("warehouse", "wait", "project", "region")})
+        flags = {name: getattr(self, name) for name in ("warehouse", "wait", "project", "region")}
+        resolved = settings.load(flags, find_running=find_running)
         for row in resolved.rows() if self.verbose else ():
             messages.note(f"{row['setting']}: {row['value']} ({row['origin']})")
         return resolved
@@ -47,11 +50,36 @@ class Session:
 
         return connect(self.settings.warehouse, wait=self.settings.wait_seconds)
 
+    def target(self) -> "Target":
+        """Where the messages are: on the emulator of the settings, or on Google Cloud; nothing is opened yet.
+
+        Raises:
+            PreconditionFailed: the local pipeline of this folder has died, or nobody names a project.
+        """
+        from nbactl.gcp.cloud import Target
+        from nbactl.ops.local_processes import refuse_dead
+
+        settings = self.settings
+        if not settings.emulator:
+            refuse_dead(settings.folder)
+        return Target(settings.require_project(), settings.region, settings.emulator or None)
+
+    def cloud_target(self) -> "Target":
+        """The project on Google Cloud, whatever emulator there is; nothing is opened yet.
+
+        Raises:
+            PreconditionFailed: nobody names a project.
+        """
+        from nbactl.gcp.cloud import Target
+
+        return Target(self.settings.require_cloud_project(), self.settings.region, None)
+
     def pubsub(self) -> "PubSub":
-        """The messages of the settings' project, on its emulator where one is named; nothing is opened yet."""
+        """The messages of `target`; nothing is opened yet."""
         from shared.pubsub import PubSub
 
-        return PubSub(self.settings.project, self.settings.emulator or None)
+        target = self.target()
+        return PubSub(target.project, target.emulator)
 
 
 def global_options(*, hidden: bool = False) -> list[click.Parameter]:

@@ -25,6 +25,7 @@ from shared.clock import utc_now
 from shared.errors import NbactlError, UsageError, WarehouseLocked
 from shared.events import Event, Fallback
 from shared.google_auth import ON_CLOUD_RUN, PUSH_AUDIENCE, PushTokens, Refusal
+from shared.local import INSTANCE
 from shared.pubsub import PubSub
 from shared.settings import Settings, load
 from shared.text import shorten
@@ -51,15 +52,17 @@ def create_app(phase: int, settings: Settings | None = None) -> Flask:
 
     Raises:
         UsageError: a setting is no such value.
+        PreconditionFailed: nothing names the project.
     """
     logs.configure()
     settings = settings or load({})
-    pubsub = PubSub(settings.project, settings.emulator or None)
+    project = settings.require_project()
+    pubsub = PubSub(project, settings.emulator or None)
     warehouse = connect(settings.warehouse, wait=settings.wait_seconds)
-    handler = Handler(phase, warehouse, pubsub.publish, account(settings.project))
+    handler = Handler(phase, warehouse, pubsub.publish, account(project))
     # the first announcement need not wait for the client to be imported
     threading.Thread(target=lambda: pubsub.publisher, daemon=True).start()
-    return routes(Flask(__name__), handler, settings.project, tokens=_push_tokens(settings.project))
+    return routes(Flask(__name__), handler, project, tokens=_push_tokens(project))
 
 
 def create_app_from_environment() -> Flask:
@@ -102,12 +105,14 @@ def routes(
         tokens: judges who pushes; None where nobody asks.
     """
     admission = admission or Admission()
-    identity = {
+    identity: dict[str, object] = {
         "service": service_of_phase(handler.phase).name,
         "phase": handler.phase,
         "code_version": code_version(),
         "processors": [one.name for one in graph.processors_in_order() if one.phase == handler.phase],
     }
+    if instance := os.environ.get(INSTANCE):
+        identity["instance"] = instance
 
     @app.post("/process")
     def process() -> Answered:

@@ -151,7 +151,8 @@ class PubSub:
     def _channel(self) -> Channel:
         import grpc
 
-        return grpc.insecure_channel(self.emulator or "")
+        # a proxy that is set for the world outside knows no port of this machine
+        return grpc.insecure_channel(self.emulator or "", options=[("grpc.enable_http_proxy", 0)])
 
     def close(self) -> None:
         """Close the connection to an emulator; Google's own clients close theirs at exit."""

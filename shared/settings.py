@@ -1,20 +1,27 @@
 """What an operator can set, and where each value came from.
 
 Precedence: flag, environment, `nbactl.toml`, what `nbactl up` runs, default. A new setting is one line in `Settings`.
+The project is the one that has no default for Google Cloud: there, gcloud's active configuration comes last.
 """
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 
 from shared import local
-from shared.errors import UsageError, did_you_mean
+from shared.errors import PreconditionFailed, UsageError, did_you_mean
+from shared.gcloud import active_project
 
 FILE_NAME = "nbactl.toml"
 _ADDRESS = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
 _LAST_PORT = 65535
+NOT_SET = "not set"
+"""The origin of a setting that nobody has set and that has no default."""
+
+_DEFAULT = "default"
+_RELATIVE = "duckdb:///"
 _FOREVER = 1e9
 
 
@@ -44,7 +51,7 @@ class Settings:
     project: str = _setting(
         "GOOGLE_CLOUD_PROJECT GCP_PROJECT_ID",
         "nba-props-platform",
-        "the Google Cloud project of topics and services",
+        "the project of topics and services; only on an emulator is there a default",
     )
     region: str = _setting(
         "NBACTL_REGION",
@@ -57,6 +64,30 @@ class Settings:
         "HOST:PORT of a Pub/Sub emulator to use instead of Google Cloud",
     )
     origins: Mapping[str, str]
+    folder: Path
+    """The project folder: its `.nbactl` holds the default warehouse, and what `nbactl up` runs."""
+
+    cloud_project: str
+    """The project on Google Cloud, whatever emulator is set; empty where nobody names one."""
+
+    emulator_project: str
+    """The project on an emulator of one's own, where one that only gcloud names is not meant."""
+
+    def require_cloud_project(self) -> str:
+        """The project on Google Cloud.
+
+        Raises:
+            PreconditionFailed: nobody names one.
+        """
+        return self.cloud_project or _no_project()
+
+    def require_project(self) -> str:
+        """The project of the messages, on the emulator or on Google Cloud.
+
+        Raises:
+            PreconditionFailed: nobody names one, and there is no emulator.
+        """
+        return self.project or _no_project()
 
     @property
     def wait_seconds(self) -> float:
@@ -74,7 +105,7 @@ class Settings:
         return seconds
 
     def rows(self) -> Iterator[dict[str, object]]:
-        """Yield name, value, origin and meaning of each setting, in the order of declaration."""
+        """Yield name, value, origin and meaning of each setting, as declared, and the project folder."""
         for declared in _declared():
             name = declared.name
             yield {
@@ -83,10 +114,20 @@ class Settings:
                 "origin": self.origins[name],
                 "about": declared.metadata["about"],
             }
+        marker = next((name for name in (FILE_NAME, str(local.FOLDER)) if (self.folder / name).exists()), None)
+        yield {
+            "setting": "folder",
+            "value": str(self.folder),
+            "origin": f"it holds {marker}" if marker else "current directory",
+            "about": "the project folder, to which the default warehouse and the pipeline of nbactl up belong",
+        }
 
 
 def load(
-    flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ, directory: Path | None = None
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str] = os.environ,
+    directory: Path | None = None,
+    find_running: Callable[[Path], local.Local | None] = lambda _folder: None,
 ) -> Settings:
     """Resolve every setting.
 
@@ -94,29 +135,38 @@ def load(
         flags: what was typed, by setting; None where nothing was.
         environ: the environment; a variable that is set but empty counts as not set.
         directory: where the search for `nbactl.toml` begins; the current directory if not given.
+        find_running: gives the pipeline that `nbactl up` runs in a project folder.
 
     Raises:
         UsageError: `nbactl.toml` is no TOML, names an unknown setting, or holds no string or an empty one; or the
             emulator's address is none.
     """
     directory = directory or Path.cwd()
-    file = _find_file(directory)
-    written = _read(file) if file else {}
-    running = local.read(directory)
-    started = {"emulator": running.emulator} if running and running.lives else {}
-    values, origins = {}, {}
-    for declared in _declared():
-        name, variables = declared.name, declared.metadata["env"].split()
-        sources = (
-            (flags.get(name), f"flag --{name}"),
-            *((environ.get(variable) or None, f"environment {variable}") for variable in variables),
-            (written.get(name), f"file {file}"),
-            (started.get(name), "nbactl up"),
-        )
-        found = ((value, origin) for value, origin in sources if value is not None)
-        values[name], origins[name] = next(found, (declared.metadata["default"], "default"))
-    values["emulator"] = _emulator_address(values["emulator"], origins["emulator"])
-    return Settings(**values, origins=origins)
+    file, folder = _find_file(directory), find_folder(directory)
+    chosen = {
+        name: source for name, source in _typed(flags, environ, _read(file) if file else {}, file) if source is not None
+    }
+    if "emulator" in chosen:
+        text, origin = chosen.pop("emulator")
+        if address := _emulator_address(text, origin):
+            chosen["emulator"] = address, origin
+    typed = chosen.get("project")
+    cloud = typed or active_project(environ)
+    if "emulator" not in chosen and (running := find_running(folder)):
+        chosen["emulator"] = running.emulator, "nbactl up"
+        chosen.setdefault("project", (running.project, "nbactl up"))
+    if "emulator" not in chosen:
+        chosen.setdefault("project", cloud or ("", NOT_SET))
+    defaults = {name: (value, _DEFAULT) for name, value in _defaults().items()}
+    resolved = defaults | chosen
+    resolved["warehouse"] = _placed(*resolved["warehouse"], directory, file, folder)
+    return Settings(
+        **{name: value for name, (value, _) in resolved.items()},
+        origins={name: origin for name, (_, origin) in resolved.items()},
+        folder=folder,
+        cloud_project=cloud[0] if cloud else "",
+        emulator_project=typed[0] if typed else _defaults()["project"],
+    )
 
 
 def duckdb_path(url: str) -> Path:
@@ -156,14 +206,66 @@ def _declared() -> list[Field[str]]:
     return [declared for declared in fields(Settings) if declared.metadata]
 
 
+def _defaults() -> dict[str, str]:
+    return {declared.name: declared.metadata["default"] for declared in _declared()}
+
+
+def _typed(
+    flags: Mapping[str, str | None], environ: Mapping[str, str], written: Mapping[str, str], file: Path | None
+) -> Iterator[tuple[str, tuple[str, str] | None]]:
+    """Yield each setting with what an operator set and where, None where nobody did."""
+    for declared in _declared():
+        name = declared.name
+        sources = (
+            (flags.get(name), f"flag --{name}"),
+            *(
+                (environ.get(variable) or None, f"environment {variable}")
+                for variable in declared.metadata["env"].split()
+            ),
+            (written.get(name), f"file {file}"),
+        )
+        yield name, next(((value, origin) for value, origin in sources if value is not None), None)
+
+
+def _placed(url: str, origin: str, directory: Path, file: Path | None, folder: Path) -> tuple[str, str]:
+    """A warehouse, where a relative one of the file or the default begins at the folder and not where we are."""
+    base = folder if origin == _DEFAULT else file.parent if file and origin == f"file {file}" else directory
+    path = url.removeprefix(_RELATIVE)
+    if base == directory or not url.startswith(_RELATIVE) or not path or path.startswith("/"):
+        return url, origin
+    return f"{_RELATIVE}{base / path}", origin
+
+
+def _no_project() -> str:
+    raise PreconditionFailed(
+        "no Google Cloud project is named, and there is no default for the cloud",
+        why="neither flag, environment, nbactl.toml nor gcloud's active configuration names one",
+        hint=f"""--project PROJECT
+export GOOGLE_CLOUD_PROJECT=PROJECT
+project = "PROJECT" in {FILE_NAME}
+gcloud config set project PROJECT
+or, for a pipeline on this machine: nbactl up""",
+    )
+
+
+def find_folder(directory: Path) -> Path:
+    """Return the project folder of a directory: the one above with `nbactl.toml`, or else with `.nbactl`, or itself."""
+    file = _find_file(directory)
+    if file:
+        return file.parent
+    return next((folder for folder in _upwards(directory) if (folder / local.FOLDER).is_dir()), directory)
+
+
 def _find_file(directory: Path) -> Path | None:
-    """Look upwards, but never past the repository: what lies above belongs to somebody else."""
+    return next((folder / FILE_NAME for folder in _upwards(directory) if (folder / FILE_NAME).is_file()), None)
+
+
+def _upwards(directory: Path) -> Iterator[Path]:
+    """Yield a directory and those above, but none above the repository: what lies there belongs to somebody else."""
     for folder in (directory, *directory.parents):
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
+        yield folder
         if (folder / ".git").exists():
-            return None
-    return None
+            return
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -3,18 +3,24 @@
 import json
 import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
+import psutil
 import pytest
 
+from nbactl.ops import pipeline
+from nbactl.ops.local_processes import find_process, is_alive, list_processes
 from processors.graph import processors_in_order
 from shared import events, local
 from shared.clock import utc_now
@@ -172,10 +178,157 @@ def test_phase_4_waits_for_what_is_late_and_says_so_and_computes_once(place: Pla
 def test_down_leaves_nothing_behind(place: Place) -> None:
     running = local.read(place.folder)
     assert running
-    assert running.lives
+    assert is_alive(running)
     assert set(running.services) == {one.name for one in declared(Profile.LOCAL).services if one.phase < 5}
     assert "runs already" in place.nbactl("up", "--detach", code=5)
     place.nbactl("down")
-    assert not running.lives
+    assert list_processes(running) == []
     assert local.read(place.folder) is None
     assert "nothing runs here" in place.nbactl("down")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder in which pipelines are started and ended, on an emulator that is there."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Type a line, and do not wait."""
+        command = [sys.executable, "-m", "nbactl", *words]
+        return subprocess.Popen(  # noqa: S603 -- our own command
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def nbactl(self, *words: str) -> tuple[int, str]:
+        """Exit code and output of a line."""
+        with self.start(*words) as process:
+            out, _ = process.communicate(timeout=120)
+            return process.returncode, out
+
+    def left(self) -> list[str]:
+        """The command lines of what runs in the folder."""
+        found = (process.info for process in psutil.process_iter(["cwd", "cmdline", "status"]))
+        ours = (info for info in found if info["cwd"] == str(self.folder) and info["status"] != psutil.STATUS_ZOMBIE)
+        return [" ".join(info["cmdline"] or ()) for info in ours]
+
+
+@pytest.fixture
+def projects(tmp_path: Path, emulator: str, project: str, last_night_file: Path) -> Iterator[list[Project]]:
+    """Two folders with a warehouse each, and a project each on one emulator."""
+    made = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        (folder / ".nbactl").mkdir(parents=True)
+        (folder / ".git").mkdir()
+        shutil.copyfile(last_night_file, folder / ".nbactl" / "warehouse.duckdb")
+        own = {"PUBSUB_EMULATOR_HOST": emulator, "GOOGLE_CLOUD_PROJECT": f"{project}-{name}"}
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("NBACTL_WAREHOUSE")} | own
+        made.append(Project(folder, {**environment, "PYTHONPATH": str(Path(__file__).parents[1])}))
+    yield made
+    for one in made:
+        one.nbactl("down")
+        assert one.left() == []
+
+
+def test_two_started_at_once_in_two_folders_have_each_their_own_services_whatever_proxy_is_set(
+    projects: list[Project],
+) -> None:
+    offices = [replace(one, environment={**one.environment, "http_proxy": "http://127.0.0.1:9"}) for one in projects]
+    processes = [one.start("up", "--detach") for one in offices]
+    for process in processes:
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, out
+    urls = set()
+    for one in offices:
+        running = local.read(one.folder)
+        assert running
+        for name, url in running.services.items():
+            urls.add(url)
+            with build_opener(ProxyHandler({})).open(f"{url}/health", timeout=10) as answer:
+                body = json.load(answer)
+            assert (body["service"], body["instance"]) == (name, running.instance)
+        code, out = one.nbactl("infra", "plan", "--check")
+        assert code == 0, out
+    assert len(urls) == 4
+    here, _ = offices
+    code, out = here.nbactl("up", "--detach")
+    assert (code, "runs already" in out) == (5, True)
+    _kill_a_service(here)
+
+
+def _kill_a_service(here: Project) -> None:
+    """It is started again where it was; its log says so, and still says it after the end."""
+    before = local.read(here.folder)
+    assert before
+    name = next(iter(before.services))
+    pipeline.kill_service(here.folder, name)
+    after = local.read(here.folder)
+    assert after
+    assert (after.services, after.instance) == (before.services, before.instance)
+    assert after.processes[name] != before.processes[name]
+    for words in (("config", "show"), ("down",)):
+        assert here.nbactl(*words)[0] == 0
+        code, out = here.nbactl("logs", "-o", "csv")
+        ended = words == ("down",)
+        assert (code, "it is started again" in out, "pipeline here has ended" in out) == (0, True, ended), out
+
+
+@pytest.mark.parametrize("seconds", [0.4, 1.5])
+def test_killed_while_it_starts_it_leaves_nothing_behind(projects: list[Project], seconds: float) -> None:
+    here, _ = projects
+    with here.start("up", "--detach") as process:
+        time.sleep(seconds)
+        process.kill()
+    code, out = here.nbactl("down")
+    assert code == 0, out
+    assert here.left() == []
+    assert local.read(here.folder) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_in_the_foreground_it_ends_with_its_terminal_and_takes_everything_with_it(
+    projects: list[Project], number: signal.Signals
+) -> None:
+    here, _ = projects
+    with here.start("up") as process:
+        assert process.stdout
+        said = iter(process.stdout.readline, "")
+        assert any("watching" in line for line in said)
+        process.send_signal(number)
+        assert process.wait(60) == (0 if number is signal.SIGINT else 130)
+    assert here.left() == []
+    known = local.read(here.folder)
+    # Ctrl-C is meant; whoever lost the terminal finds that the pipeline has ended, and is not led to the cloud
+    assert (known is None) == (number is signal.SIGINT)
+
+
+def test_an_emulator_that_dies_and_a_supervisor_that_is_killed_are_said_and_the_next_up_clears_up(
+    projects: list[Project],
+) -> None:
+    here = projects[0]
+    here = replace(here, environment={name: one for name, one in here.environment.items() if "EMULATOR" not in name})
+    code, out = here.nbactl("up", "--detach")
+    assert code == 0, out
+    first = local.read(here.folder)
+    assert first
+    os.kill(first.processes["emulator"], signal.SIGKILL)
+    code, out = here.nbactl("publish-test", "--date", str(LAST))
+    assert (code, "emulator" in out, " next: nbactl up\n" in out) == (5, True, True), out
+    code, out = here.nbactl("up", "--detach")
+    assert code == 0, out
+    second = local.read(here.folder)
+    assert second
+    os.kill(second.processes["supervisor"], signal.SIGKILL)
+    code, out = here.nbactl("infra", "plan")
+    assert (code, "its supervisor has gone" in out) == (5, True), out
+    assert find_process(second, "emulator")
+    code, out = here.nbactl("down")
+    assert (code, "ended emulator" in out) == (0, True), out

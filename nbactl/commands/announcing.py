@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbactl.render import messages
 from nbactl.session import Session
-from shared.errors import NbactlError, PartlyFailed
+from shared.errors import NbactlError, PartlyFailed, PreconditionFailed
 
 if TYPE_CHECKING:
     from processors.book import Key
@@ -18,7 +18,11 @@ def publish_owed(session: Session, warehouse: Warehouse, keys: Collection[Key] |
     """Publish what is owed, of some table-dates or of all; the error where something stays owed."""
     from processors import outbox
 
-    sent = outbox.send_all(warehouse, session.pubsub().publish, keys)
+    try:
+        pubsub = session.pubsub()
+    except PreconditionFailed as error:  # nowhere to publish to, and what is written stays
+        return error
+    sent = outbox.send_all(warehouse, pubsub.publish, keys)
     failed = [one for one in sent if one.error]
     if len(sent) > len(failed):
         messages.note(f"{len(sent) - len(failed)} announcements published", quiet=session.quiet)

@@ -77,6 +77,8 @@ def load(  # noqa: PLR0913 -- one parameter per option
     afterwards, and the schedule does not say that it was moved, postponed or cancelled.
     """
     warehouse = session.connect()
+    if announce:
+        session.target()  # before anything is written, because there may be none
     limits = FileLimits(max_file_rows, max_file_bytes)
     try:
         with warehouse.writing(runner.all_tables()) as opened:
@@ -88,24 +90,27 @@ def load(  # noqa: PLR0913 -- one parameter per option
         raise
     _write_loaded(loaded, output)
     unsaid = publish_owed(session, warehouse) if announce else None
-    for one in loaded.staged:
-        if one.absent:
-            messages.note(f"{one.table.name} has no {', '.join(one.absent)}: read as unknown", quiet=session.quiet)
-    if loaded.absent:
-        names = ", ".join(table.name for table in loaded.absent)
-        messages.note(f"not in the folder, and left as they are: {names}", quiet=session.quiet)
-    for games in loaded.lost:
-        messages.warn(str(games))
-    for finding in loaded.odd:
-        messages.warn(str(finding))
-    for name in loaded.ignored:
-        messages.warn(f"{name} is no raw table and was passed over")
+    _write_remarks(loaded, quiet=session.quiet)
     changed = [day for days in loaded.changed.values() for day in days]
     if changed and not announce:
         messages.hint(f"nbactl backfill --start {min(changed)} --end {max(changed)}", quiet=session.quiet)
     messages.hint("nbactl data tables lists what is there", quiet=session.quiet)
     if unsaid:
         raise unsaid
+
+
+def _write_remarks(loaded: Loaded, *, quiet: bool) -> None:
+    """Say what a load passed over, read as unknown, or took although it is odd."""
+    for staged in loaded.staged:
+        if staged.absent:
+            messages.note(f"{staged.table.name} has no {', '.join(staged.absent)}: read as unknown", quiet=quiet)
+    if loaded.absent:
+        names = ", ".join(table.name for table in loaded.absent)
+        messages.note(f"not in the folder, and left as they are: {names}", quiet=quiet)
+    for warning in (*loaded.lost, *loaded.odd):
+        messages.warn(str(warning))
+    for name in loaded.ignored:
+        messages.warn(f"{name} is no raw table and was passed over")
 
 
 @command.command()

@@ -173,10 +173,9 @@ def rollback(session: Session, *, name: str, revision: str | None, yes: bool, dr
 
 
 def _connect(session: Session) -> Google:
-    from nbactl.gcp.cloud import Target
     from nbactl.ops.deploy import google
 
-    return google.connect(Target(session.settings.project, session.settings.region, None))
+    return google.connect(session.cloud_target())
 
 
 def _say(session: Session, stage: str, what: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -148,12 +147,11 @@ def destroy(session: Session, *, names: tuple[str, ...], confirm: str | None, dr
 
 
 def _connect(session: Session, given: tuple[str, ...]) -> Cloud:
-    from nbactl.gcp.cloud import Target, connect
+    from nbactl.gcp.cloud import connect
 
-    settings = session.settings
-    target = Target(settings.project, settings.region, settings.emulator or None)
-    running = local.read(Path.cwd())
+    target = session.target()
     # of the pipeline that runs here, we know where its services are
+    running = local.read(session.settings.folder) if target.emulator else None
     known = dict(running.services) if running and running.emulator == target.emulator else {}
     return connect(target, known | dict(map(_service_url, given)))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from nbactl.ops.local_processes import cause_of_death, is_alive, refuse_dead
 from nbactl.ops.logs import query as asking
 from nbactl.ops.logs.entry import ALIASES, KEYS
 from nbactl.option import argument, option
@@ -18,13 +18,14 @@ from nbactl.render import messages
 from nbactl.session import Session
 from shared import local
 from shared.clock import EASTERN, today, utc_now
-from shared.errors import UsageError
+from shared.errors import PreconditionFailed, UsageError
 
 if TYPE_CHECKING:
     from nbactl.ops.logs.entry import Entry
     from nbactl.ops.logs.folding import Line
     from nbactl.ops.logs.query import Query
     from nbactl.render.loglines import Lines
+    from shared.local import Local
 
 _INTERRUPTED = 130
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -81,9 +82,9 @@ def command(  # noqa: PLR0913 -- one parameter per option
 ) -> None:
     """Show what the services log, all phases in order of time, on this machine or on Google Cloud.
 
-    SERVICE is analytics, 3 or the full name. Where nbactl up runs in this directory its logs are read, with --project
-    those of that project. Times are US Eastern. Messages that repeat are one line with their count; other forms than
-    the table have every entry. With -f, json is one object a line.
+    SERVICE is analytics, 3 or the full name. Where nbactl up runs in this project folder, or has run, its logs are
+    read, with --project those of that project. Times are US Eastern. Messages that repeat are one line with their
+    count; other forms than the table have every entry. With -f, json is one object a line.
 
     Example: nbactl logs precompute -f --level warning
     """
@@ -135,19 +136,30 @@ def _print(session: Session, query: Query, limit: int | None, *, follow: bool, o
 
 
 def _source(session: Session, *, follow: bool) -> Source:
-    """The local pipeline where there is one, unless another project is named on the line."""
-    here = Path.cwd()
-    running = local.read(here)
-    if running and session.project in (None, running.project):
-        from nbactl.ops.logs.files import Files
+    """The local pipeline where there is one, or has been, unless another project is named on the line."""
+    folder = session.settings.folder
+    try:
+        known = local.read(folder)
+    except PreconditionFailed as error:
+        known = None
+        messages.warn(f"{error.message}: {error.why}")
+    if session.project in (None, known.project if known else None):
+        lives = known is not None and is_alive(known)
+        if logs := known.logs if known and lives else local.logs_of(folder):
+            from nbactl.ops.logs.files import Files
 
-        if not running.lives:
-            messages.warn("the pipeline here has ended; after nbactl down, nbactl logs reads Google Cloud")
-        return Files(running.logs, here, whole=not follow)
+            if not lives:
+                messages.warn(f"the pipeline here has ended{_cause(known)}; --project PROJECT reads Google Cloud")
+            return Files(logs, ended=not lives, whole=not follow)
+        refuse_dead(folder)
     from nbactl.gcp import logging
     from nbactl.ops.logs.cloud import Cloud
 
-    return Cloud(logging.connect(session.settings.project), messages.warn)
+    return Cloud(logging.connect(session.settings.require_cloud_project()), messages.warn)
+
+
+def _cause(known: Local | None) -> str:
+    return f", {cause_of_death(known)}" if known else ""
 
 
 def _print_records(batches: Iterable[Sequence[Entry]], output: str) -> None:

@@ -213,6 +213,8 @@ def carry_out(  # noqa: PLR0913 -- by name
             messages.note(running.resolved(plan), quiet=session.quiet)
             for line in running.plan_lines(opened, plan) if say_plan and not session.quiet else ():
                 messages.note(line)
+        if plan.request.announce:
+            session.target()  # before anything is written, because there may be none
         with progress(plan.request.size, quiet=session.quiet or plan.request.is_empty) as step:
             outcomes = runner.run(opened, plan.survey, plan.request, step)
     unsaid = publish_owed(session, warehouse, plan.request.table_dates) if plan.request.announce else None

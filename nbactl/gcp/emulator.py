@@ -1,29 +1,29 @@
-"""The official Pub/Sub emulator: where it is, and how to start it."""
+"""The official Pub/Sub emulator: where it is, how to start it, and whether one answers."""
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 
-from shared.errors import NotFound, TimedOut
+from shared.errors import NotFound
 
 JAR = "NBACTL_EMULATOR_JAR"
 """Environment variable that names the emulator's jar where gcloud does not know it."""
 
-_STARTS_WITHIN = 60.0
-_USUAL_PORT = 8085
+USUAL_PORT = 8085
+_ANSWER_SECONDS = 2.0
 _HINT = f"gcloud components install pubsub-emulator, or set PUBSUB_EMULATOR_HOST to one that runs, or {JAR} to its jar"
 
 
-def command() -> list[str]:
+def command(instance: str) -> tuple[str, ...]:
     """The command that starts the emulator, but for its port.
+
+    Args:
+        instance: what shall stand in its command line, for it to be known by.
 
     Raises:
         NotFound: there is no emulator, or no Java.
@@ -35,7 +35,7 @@ def command() -> list[str]:
     jar = Path(named) if named else _jar_of_sdk()
     if jar is None or not jar.is_file():
         raise NotFound("there is no Pub/Sub emulator", why=f"no file {jar}" if jar else None, hint=_HINT)
-    return [java, "-jar", str(jar), "--host=127.0.0.1"]
+    return (java, f"-Dnbactl.instance={instance}", "-jar", str(jar), "--host=127.0.0.1")
 
 
 def _jar_of_sdk() -> Path | None:
@@ -51,32 +51,17 @@ def _jar_of_sdk() -> Path | None:
     return next(root.glob("platform/pubsub-emulator/lib/*.jar"), None)
 
 
-def free_port(preferred: int = 0) -> int:
-    """A port that nobody listens on: the preferred one if it is free."""
-    with socket.socket() as one:
-        try:
-            one.bind(("127.0.0.1", preferred))
-        except OSError:
-            return free_port()
-        port: int = one.getsockname()[1]
-        return port
+def answers(address: str) -> bool:
+    """Whether something that speaks HTTP answers at HOST:PORT; it is asked directly, whatever proxy is set."""
+    return fetch(address, "/") is not None
 
 
-def usual_port() -> int:
-    """The port that the emulator has by default, if it is free."""
-    return free_port(_USUAL_PORT)
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, *, within: float = _STARTS_WITHIN) -> None:
-    """Wait until a process answers.
-
-    Raises:
-        TimedOut: it ended, or did not answer in time; with the last line that it logged.
-    """
-    ends = time.monotonic() + within
-    while time.monotonic() < ends and process.poll() is None:
-        with suppress(OSError, urllib.error.URLError), urllib.request.urlopen(url, timeout=1):  # noqa: S310 -- our own
-            return
-        time.sleep(0.05)
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
-    raise TimedOut(f"{url} does not answer", why=lines[-1] if lines else None, hint=f"see {log}")
+def fetch(address: str, path: str) -> bytes | None:
+    """What HOST:PORT answers to a GET, at most a megabyte; None where nobody does in two seconds."""
+    host, _, port = address.rpartition(":")
+    try:
+        with closing(http.client.HTTPConnection(host.strip("[]"), int(port), timeout=_ANSWER_SECONDS)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().read(1024**2)
+    except (OSError, ValueError, http.client.HTTPException):
+        return None

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from google.pubsub_v1 import types
 
 from nbactl.gcp.cleanup import Cleanup
 from nbactl.gcp.pubsub_admin import PubSubAdmin
+from nbactl.ops.logs.tail import Tail
 from shared import events
 from shared.clock import utc_now
 from shared.errors import NbactlError
@@ -50,7 +50,7 @@ class Watcher:
         self._admin = PubSubAdmin(PubSub(running.project, running.emulator))
         prefix = f"{WATCH_PREFIX}{os.getpid()}-"
         self._topics = {f"{prefix}{one.name}": one for one in declared(Profile.LOCAL).topics}
-        self._logs = {name: _Tail(Path(path)) for name, path in running.logs.items()}
+        self._logs = {name: Tail(path, from_end=True) for name, path in running.logs.items()}
         self._known: set[str] = set()
         self._stack = ExitStack()
         with ExitStack() as stack:
@@ -69,7 +69,7 @@ class Watcher:
     def look(self) -> list[Seen]:
         """What has happened since the last look, in order of time."""
         published = [one for name, topic in self._topics.items() for one in self._published(name, topic)]
-        logged = [one for name, tail in self._logs.items() for line in tail.lines() for one in _logged(name, line)]
+        logged = [one for name, tail in self._logs.items() for line in _new_lines(tail) for one in _logged(name, line)]
         return sorted([*published, *logged])
 
     def _published(self, name: str, topic: Topic) -> Iterator[Seen]:
@@ -83,23 +83,10 @@ class Watcher:
                 yield _event(topic, one)
 
 
-class _Tail:
-    """The lines that a file has gained."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._at = path.stat().st_size if path.exists() else 0
-        self._rest = b""
-
-    def lines(self) -> list[bytes]:
-        if not self._path.exists():
-            return []
-        with self._path.open("rb") as file:
-            file.seek(self._at)
-            text = self._rest + file.read()
-            self._at = file.tell()
-        *whole, self._rest = text.split(b"\n")
-        return whole
+def _new_lines(tail: Tail) -> list[bytes]:
+    with suppress(OSError):
+        return list(tail.lines())
+    return []
 
 
 def _event(topic: Topic, pulled: Pulled) -> Seen:

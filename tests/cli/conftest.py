@@ -57,6 +57,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     named = ("NBACTL_REGION", "GOOGLE_CLOUD_PROJECT", "GCP_PROJECT_ID", "PUBSUB_EMULATOR_HOST")
     for name in ("NBACTL_WAREHOUSE", "FORCE_COLOR", "COLUMNS", *named):
         monkeypatch.delenv(name, raising=False)
+    for name in ("CLOUDSDK_CORE_PROJECT", "CLOUDSDK_ACTIVE_CONFIG_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    # whoever runs the tests has gcloud set to a project of their own
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
     monkeypatch.setenv("TERM", "xterm-256color")
     # Set, so that what --no-color does to it is undone; empty, which means not set.
     monkeypatch.setenv("NO_COLOR", "")

@@ -18,7 +18,7 @@ from nbactl.commands.help import TOPICS
 from shared.errors import EXIT_CODES
 from tests.cli.conftest import Run, heed_ctrl_c
 
-HEAVY = ("google", "duckdb", "flask", "rich", "sqlglot", "pandas", "pyarrow", "numpy", "grpc")
+HEAVY = ("google", "duckdb", "flask", "rich", "sqlglot", "pandas", "pyarrow", "numpy", "grpc", "psutil")
 
 FAULTY = """
 import sys

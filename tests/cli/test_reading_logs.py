@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -29,10 +28,11 @@ from nbactl.ops.logs.files import Files, parsed
 from nbactl.ops.logs.query import Query
 from shared import logs
 from shared.errors import Undetermined, UsageError
-from shared.local import Local
+from shared.local import log_of
 from shared.topology import SERVICES
 from tests.cli.conftest import Type
 from tests.fakes.cloud_logging import FakeCloudLogging, entry, million, serving
+from tests.fakes.local_pipeline import local_pipeline
 
 THIRD, FOURTH = (one.name for one in SERVICES[:2])
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -66,6 +66,7 @@ def there(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         _log_here()
         yield
         return
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     fake = FakeCloudLogging()
     for service, written in reversed(LINES):
         own = {name: value for name, value in written.items() if name not in {"severity", "message", "time"}}
@@ -78,13 +79,12 @@ def there(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def _log_here() -> None:
-    folder = Path(".nbactl")
-    folder.mkdir()
-    files = {name: str(folder / f"{name}.jsonl") for name in (THIRD, FOURTH)}
-    for name, file in files.items():
+    local_pipeline(Path.cwd(), project="p").write()
+    for name in (THIRD, FOURTH):
         written = [json.dumps(one) for service, one in LINES if service == name]
-        Path(file).write_text("\n".join(["no json at all", *written]) + "\n")
-    Local("p", "duckdb:///w", "127.0.0.1:1", {}, {"services": os.getpid()}, files).write(Path.cwd())
+        path = log_of(Path.cwd(), name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(["no json at all", *written]) + "\n")
 
 
 @pytest.mark.usefixtures("there")
@@ -204,6 +204,7 @@ def test_text_that_is_no_utf_8_is_looked_through_all_the_same() -> None:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloudLogging]:
     """An empty project on Cloud Logging; nobody waits long."""
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     for name in ("POLL_SECONDS", "FIRST_WAIT"):
         monkeypatch.setattr(cloud_module, name, 0.01)
     opened = FakeCloudLogging()
@@ -301,7 +302,7 @@ def growing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def followed(file: Path) -> Iterator[list[str]]:
-    source = Files({THIRD: str(file)}, Path.cwd(), whole=False)
+    source = Files({THIRD: file}, ended=False, whole=False)
     query = Query(asking.named((THIRD,)), NOW - timedelta(days=1))
     before = [one.message for batch in source.read(query, None) for one in batch]
     for number, batch in enumerate(source.follow(query)):
@@ -361,7 +362,7 @@ def test_following_here_prints_what_is_written_meanwhile_and_ends_with_ctrl_c(
         message = next(looks, None)
         if message is None:
             raise KeyboardInterrupt
-        with Path(f".nbactl/{FOURTH}.jsonl").open("a") as file:
+        with log_of(Path.cwd(), FOURTH).open("a") as file:
             file.write(json.dumps(line(60, message)[1]) + "\n")
 
     monkeypatch.setattr(files_module, "time", SimpleNamespace(sleep=write))

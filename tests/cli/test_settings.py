@@ -1,6 +1,7 @@
 """Flag over environment over file over default, and each value knows who set it."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import UsageError
-from shared.settings import Settings, duckdb_path, load
-from tests.cli.conftest import Run
+from shared.errors import PreconditionFailed, UsageError
+from shared.settings import Settings, duckdb_path, find_folder, load
+from tests.cli.conftest import Run, Type
 
 DEFAULT = "duckdb:///.nbactl/warehouse.duckdb"
 
@@ -44,11 +45,11 @@ def test_file_is_found_above_but_not_past_the_repository(tmp_path: Path) -> None
     (tmp_path / "nbactl.toml").write_text('warehouse = "duckdb:///above"')
     deep = tmp_path / "repository" / "deep"
     deep.mkdir(parents=True)
-    assert load({}, {}, deep).warehouse == "duckdb:///above"
+    assert load({}, {}, deep).warehouse == f"duckdb:///{tmp_path / 'above'}"
     (tmp_path / "repository" / ".git").mkdir()
     assert load({}, {}, deep).warehouse == DEFAULT
     (tmp_path / "repository" / "nbactl.toml").write_text('warehouse = "duckdb:///root"')
-    assert load({}, {}, deep).warehouse == "duckdb:///root"
+    assert load({}, {}, deep).warehouse == f"duckdb:///{tmp_path / 'repository' / 'root'}"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_other_urls_name_no_warehouse(url: str) -> None:
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    declared = [setting for setting in fields(Settings) if setting.name != "origins"]
+    declared = [setting for setting in fields(Settings) if setting.metadata]
     assert declared
     for setting in declared:
         assert setting.metadata["about"]
@@ -123,7 +124,8 @@ def test_global_options_may_follow_the_command(
     [
         ({"GOOGLE_CLOUD_PROJECT": "a", "GCP_PROJECT_ID": "b"}, "a", "environment GOOGLE_CLOUD_PROJECT"),
         ({"GCP_PROJECT_ID": "b"}, "b", "environment GCP_PROJECT_ID"),
-        ({}, "nba-props-platform", "default"),
+        ({"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}, "nba-props-platform", "default"),
+        ({}, "", "not set"),
     ],
 )
 def test_of_two_variables_the_first_that_is_set_counts(
@@ -170,3 +172,129 @@ def test_emulator_is_an_address_or_nothing_or_refused(text: str) -> None:
             return
     host, _, port = address.rpartition(":")
     assert (host and 0 < int(port) < 65536) if text.strip() else address == ""
+
+
+# ---------------------------------------------------------------- the project
+
+
+def gcloud(folder: Path, **files: str) -> dict[str, str]:
+    """An environment whose gcloud has these files; `config_` names are configurations."""
+    (folder / "configurations").mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        where = folder / "configurations" if name.startswith("config_") else folder
+        (where / name).write_text(text)
+    return {"CLOUDSDK_CONFIG": str(folder)}
+
+
+ONE = "[core]\naccount = me@example.com\nproject = one\n"
+OTHER = "[core]\nproject = other%d\n[compute]\nregion = us-west2\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "files", "project"),
+    [
+        ({}, {"config_default": ONE}, "one"),
+        ({}, {"active_config": "work\n", "config_default": ONE, "config_work": OTHER}, "other%d"),
+        ({"CLOUDSDK_ACTIVE_CONFIG_NAME": "work"}, {"config_default": ONE, "config_work": OTHER}, "other%d"),
+        ({"CLOUDSDK_CORE_PROJECT": "third"}, {"config_default": ONE}, "third"),
+        ({"GCP_PROJECT_ID": "typed"}, {"config_default": ONE}, "typed"),
+        ({"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}, {"config_default": ONE}, "nba-props-platform"),
+        ({}, {"active_config": "NONE", "config_default": ONE}, ""),
+        ({}, {"active_config": "../../configurations/config_default", "config_default": ONE}, ""),
+        ({}, {"config_default": "[core]\naccount = me\n"}, ""),
+        ({}, {"config_default": "[core]\nproject =\n"}, ""),
+        ({}, {"config_default": "no ini at all"}, ""),
+        ({}, {"config_default": "\0" * 99}, ""),
+        ({}, {}, ""),
+    ],
+)
+def test_gclouds_active_configuration_names_the_project_of_the_cloud_where_nothing_nearer_does(
+    environ: dict[str, str], files: dict[str, str], project: str, tmp_path: Path
+) -> None:
+    found = load({}, gcloud(tmp_path / "gcloud", **files) | environ, tmp_path)
+    assert found.project == project
+    assert load({"project": "flag"}, gcloud(tmp_path / "gcloud") | environ, tmp_path).project == "flag"
+
+
+def test_gclouds_files_are_looked_for_at_home(tmp_path: Path) -> None:
+    gcloud(tmp_path / ".config" / "gcloud", config_default=ONE)
+    found = load({}, {"HOME": str(tmp_path)}, tmp_path)
+    assert (found.project, found.origins["project"]) == ("one", "gcloud configuration default")
+    assert load({}, {}, tmp_path).project == ""
+
+
+@given(written=st.binary(max_size=60), active=st.binary(max_size=12))
+def test_whatever_gclouds_files_hold_they_are_no_reason_to_fail(written: bytes, active: bytes) -> None:
+    with TemporaryDirectory() as name:
+        environ = gcloud(Path(name), active_config="", config_default="")
+        (Path(name) / "active_config").write_bytes(active)
+        (Path(name) / "configurations" / "config_default").write_bytes(b"[core]\nproject = " + written)
+        load({}, environ, Path(name))
+
+
+def test_for_the_cloud_an_emulators_project_is_not_meant(tmp_path: Path) -> None:
+    environ = {"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}
+    found = load({}, environ, tmp_path)
+    with pytest.raises(PreconditionFailed, match="no Google Cloud project is named") as caught:
+        found.require_cloud_project()
+    for way in ("--project", "GOOGLE_CLOUD_PROJECT", "nbactl.toml", "gcloud config set project"):
+        assert way in (caught.value.hint or "")
+    assert found.require_project() == found.emulator_project == "nba-props-platform"
+    found = load({}, environ | gcloud(tmp_path / "gcloud", config_default=ONE), tmp_path)
+    assert (found.require_cloud_project(), found.emulator_project) == ("one", "nba-props-platform")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("infra", "plan"), ("dlq", "inspect"), ("publish-test", "--date", "2024-11-08"), ("logs",), ("deploy", "status")],
+)
+def test_without_a_project_nothing_goes_to_the_cloud(
+    words: tuple[str, ...], type_line: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert type_line(*words) == 5
+    assert "no Google Cloud project is named" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- the project folder
+
+
+def test_state_belongs_to_the_project_folder_wherever_below_it_one_stands(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    assert find_folder(deep) == deep
+    (tmp_path / "a" / ".nbactl").mkdir()
+    assert find_folder(deep) == tmp_path / "a"
+    assert load({}, {}, deep).warehouse == f"duckdb:///{tmp_path}/a/.nbactl/warehouse.duckdb"
+    assert load({}, {}, tmp_path / "a").warehouse == DEFAULT
+    (tmp_path / "nbactl.toml").write_text('warehouse = "duckdb:///data/w.duckdb"')
+    assert find_folder(deep) == tmp_path
+    found = load({}, {}, deep)
+    assert (found.warehouse, found.folder) == (f"duckdb:///{tmp_path}/data/w.duckdb", tmp_path)
+    # who types a path means the folder in which it is typed
+    assert load({"warehouse": "duckdb:///w"}, {}, deep).warehouse == "duckdb:///w"
+    assert load({}, {"NBACTL_WAREHOUSE": "duckdb:///w"}, deep).warehouse == "duckdb:///w"
+    (tmp_path / "nbactl.toml").write_text('warehouse = "duckdb:////data/w.duckdb"')
+    assert load({}, {}, deep).warehouse == "duckdb:////data/w.duckdb"
+
+
+def test_what_was_loaded_in_the_project_folder_is_found_from_below(typed: Type, here: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "notebooks"
+    deep.mkdir()
+    before = typed("data", "tables", "-o", "csv")
+    os.chdir(deep)
+    below = typed("data", "tables", "-o", "csv")
+    assert (before.code, below.code, below.out) == (0, 0, before.out)
+    assert here.exists()
+    assert list(deep.iterdir()) == []
+
+
+def test_config_show_names_the_project_folder_and_why(typed: Type, tmp_path: Path) -> None:
+    def folder() -> dict[str, str]:
+        row: dict[str, str] = typed("config", "show", "-o", "json").json[-1]
+        return row
+
+    assert folder() == {"setting": "folder", "value": str(tmp_path), "origin": "current directory"}
+    (tmp_path / ".nbactl").mkdir()
+    assert folder()["origin"] == "it holds .nbactl"
+    (tmp_path / "nbactl.toml").touch()
+    assert folder()["origin"] == "it holds nbactl.toml"

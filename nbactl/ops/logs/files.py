@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nbactl.ops.logs.entry import DEFAULT, SEVERITIES, Entry
 from nbactl.ops.logs.query import Query
+from nbactl.ops.logs.tail import Tail
 from shared.errors import AccessDenied, NotFound, Undetermined
 
 POLL_SECONDS = 0.3
@@ -46,18 +47,19 @@ class Files:
 
     Args:
         logs: the file of each service.
-        folder: where relative names begin.
+        ended: whether nobody writes to them any more.
         whole: take a last line that has no end as one; who follows waits for its end.
     """
 
-    def __init__(self, logs: Mapping[str, str], folder: Path, *, whole: bool) -> None:
+    def __init__(self, logs: Mapping[str, Path], *, ended: bool, whole: bool) -> None:
+        self._ended = ended
         self._whole = whole
-        self._tails = {name: _Tail(folder / path) for name, path in logs.items()}
+        self._tails = {name: _Entries(path) for name, path in logs.items()}
 
     @property
     def where(self) -> str:
         """What is read, in words."""
-        return "the pipeline that nbactl up started here"
+        return "the ended pipeline" if self._ended else "the pipeline that nbactl up started here"
 
     def read(self, query: Query, limit: int | None) -> Iterator[list[Entry]]:
         """What is there, in order of time.
@@ -86,7 +88,7 @@ class Files:
             yield sorted(new, key=attrgetter("time"))
             time.sleep(POLL_SECONDS)
 
-    def _of(self, query: Query) -> list[tuple[str, _Tail]]:
+    def _of(self, query: Query) -> list[tuple[str, _Entries]]:
         """The files that are asked for; of all services only some may run."""
         found = [(name, tail) for name, tail in self._tails.items() if name in query.services]
         if not found:
@@ -98,12 +100,12 @@ class Files:
         return found
 
 
-class _Tail:
-    """The lines that a file has gained."""
+class _Entries:
+    """The entries that a log has gained."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._at = 0
+        self._tail = Tail(path)
 
     def entries(self, service: str, *, whole: bool = False) -> Iterator[Entry]:
         """New lines as entries; a line that says no time has that of the one before.
@@ -127,15 +129,7 @@ class _Tail:
 
     def _lines(self, *, whole: bool) -> Iterator[bytes]:
         try:
-            with self._path.open("rb") as file:
-                if file.seek(0, 2) < self._at:
-                    self._at = 0  # somebody has emptied it
-                file.seek(self._at)
-                for line in file:
-                    if not (whole or line.endswith(b"\n")):
-                        return
-                    self._at += len(line)
-                    yield line.removesuffix(b"\n")
+            yield from self._tail.lines(whole=whole)
         except PermissionError as error:
             raise AccessDenied(f"not allowed to read {self._path}", hint=f"ls -l {self._path}") from error
         except OSError as error:

@@ -86,13 +86,13 @@ def simulated(
 
 def _noisy(here: World, settings: Settings, faults: Faults, said: Said) -> tuple[Counts, list[verdict.Dead]]:
     """Live through the nights with faults; what was done, and what was dead in the end."""
-    own = replace(settings, warehouse=here.noisy.url, emulator="")
+    own = replace(settings, warehouse=here.noisy.url, emulator="", folder=here.folder)
     counts = Counts()
     push = UnreliablePush(faults, counts)
-    with push.served() as urls, pipeline.running(own, here.folder, urls) as running:
+    with push.served() as urls, pipeline.running(own, urls) as running:
         push.targets |= running.services
         pubsub = PubSub(running.project, running.emulator)
-        with Killer(own, here.folder, faults, counts):
+        with Killer(here.folder, faults, counts):
             for night in here.nights:
                 said(f"night of {night.day}")
                 _live(here, night, pubsub, faults, said)

@@ -14,13 +14,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from nbactl.ops import pipeline
 from shared.topology import SERVICES
-
-if TYPE_CHECKING:
-    from shared.settings import Settings
 
 _LONGEST_DELAY = 1.0
 _PUSH_SECONDS = 120.0
@@ -147,8 +144,7 @@ class UnreliablePush:
 class Killer:
     """Kills a service now and then, and starts it again, for as long as the block lasts."""
 
-    def __init__(self, settings: Settings, directory: Path, faults: Faults, counts: Counts) -> None:
-        self._settings = settings
+    def __init__(self, directory: Path, faults: Faults, counts: Counts) -> None:
         self._directory = directory
         self._faults = faults
         self._counts = counts
@@ -169,5 +165,5 @@ class Killer:
     def _kill(self) -> None:
         while self._faults.kill_every is not None and not self._over.wait(self._faults.kill_every):
             service = self._dice.choice([one.name for one in SERVICES if one.phase in pipeline.PHASES])
-            pipeline.kill_and_restart(self._settings, self._directory, service)
+            pipeline.kill_service(self._directory, service)
             self._counts.add("killed")
