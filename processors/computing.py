@@ -21,6 +21,7 @@ from shared.border import border
 from shared.clock import utc_now
 from shared.errors import NbactlError
 from shared.ledger import COMPLETE, PROCESSOR_RUNS, Status
+from shared.text import shorten
 from shared.version import code_version
 from shared.warehouse.base import Digest, Exchange, Session
 
@@ -200,4 +201,4 @@ def _timed(attempt: Attempt, step: str) -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), "")
+    return shorten(next((line for line in str(error).splitlines() if line.strip()), ""))

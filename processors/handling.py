@@ -25,6 +25,7 @@ from shared.errors import NbactlError, WarehouseLocked
 from shared.events import Completion, Delivery, Received, Rejected
 from shared.ledger import DELIVERIES, Status
 from shared.tables.raw import RAW_TABLES
+from shared.text import shorten
 from shared.version import code_version
 from shared.warehouse.base import Session, Warehouse
 
@@ -137,13 +138,13 @@ class Handler:
             return self._worked(answer, received, received_at)
         except WarehouseLocked as locked:
             # the lock that keeps us from working keeps us from noting it, too
-            return replace(answer, decision=Decision.RETRY, reason=_said(locked))
+            return replace(answer, decision=Decision.RETRY, reason=locked.sentence)
         except NbactlError as error:
             decision = Decision.RETRY if error.transient else Decision.FAILED
-            return self._noted(replace(answer, decision=decision, reason=_said(error)), received_at)
+            return self._noted(replace(answer, decision=decision, reason=error.sentence), received_at)
         except Exception as error:  # noqa: BLE001 -- it must not be lost that the message was not taken
             _log.exception("a fault of ours")
-            reason = f"{type(error).__name__}: {error}"
+            reason = shorten(f"{type(error).__name__}: {error}")
             return self._noted(replace(answer, decision=Decision.FAILED, reason=reason), received_at)
 
     def _worked(self, answer: Answer, received: Received, received_at: datetime) -> Answer:
@@ -240,8 +241,8 @@ def _announced(answer: Answer, sent: Sequence[Sent]) -> Answer:
     if not failed or answer.http_status != _OK:
         return answer
     later = [event for event in failed if not event.is_refused]
-    first = (later or failed)[0]
-    reason = f"{len(failed)} of {len(sent)} announcements could not be sent: {_said(first.error)}"
+    error = (later or failed)[0].error
+    reason = f"{len(failed)} of {len(sent)} announcements could not be sent: {error.sentence if error else None}"
     return replace(answer, decision=Decision.RETRY if later else Decision.FAILED, reason=reason)
 
 
@@ -300,9 +301,3 @@ def _result(one: Outcome) -> dict[str, object]:
 
 def _silent(_what: str, _done: int) -> None:
     """Nobody watches a service."""
-
-
-def _said(error: NbactlError | None) -> str:
-    if error is None:
-        return ""
-    return f"{error.message}: {error.why}" if error.why else error.message

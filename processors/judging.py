@@ -11,12 +11,15 @@ from processors import statements
 from processors.declaration import Processor
 from processors.request import Outcome
 from shared.ledger import Status
+from shared.text import shorten
 from shared.warehouse.base import Session
 
 _NAMED = 50
 """How many missing ids a ledger row names; the rest is counted."""
 _SHOWN = 3
 """How many rows a sentence names."""
+_SHOWN_CHARACTERS = 120
+"""How much of a name that somebody else has made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,9 @@ def _verdict(processor: Processor, facts: _Facts) -> tuple[Status, str | None, s
 
 def _some(names: Sequence[str]) -> str:
     """The first few of many names: enough to look."""
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return ", ".join(shorten(name, _SHOWN_CHARACTERS) for name in names[:_SHOWN]) + (
+        ", ..." if len(names) > _SHOWN else ""
+    )
 
 
 def _issues(session: Session, processor: Processor) -> dict[date, dict[str, int]]:

@@ -179,7 +179,7 @@ def note(session: Session, sent: Sequence[Sent]) -> None:
                 "topic": event.owed.topic,
                 "message_id": event.message_id,
                 "at": event.at if event.message_id else None,
-                "error": describe(event.error) if event.error else None,
+                "error": event.error.sentence if event.error else None,
                 "refused": event.is_refused,
             },
         )
@@ -246,8 +246,3 @@ def _ended(table: str, day: date, calendar: Calendar) -> bool:
     maker = next(one for one in graph.processors_in_order() if one.output.name == table)
     games = calendar.day(day)
     return maker.dated is Dated.SLATE or (games is not None and games.final == games.games)
-
-
-def describe(error: NbactlError) -> str:
-    """What went wrong, in one line."""
-    return f"{error.message}: {error.why}" if error.why else error.message

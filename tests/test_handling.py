@@ -435,3 +435,25 @@ def test_no_envelope_is_more_than_a_service_can_answer(tiny_done: DuckDBWarehous
     answer = Handler(3, tiny_done, Pipeline(tiny_done)._publish, "tests").push(raw_body(fields))  # noqa: SLF001
     assert answer.http_status in {200, 400}
     assert json.dumps(answer.body())
+
+
+# ---------------------------------------------------------------- what others left behind
+
+
+def test_a_sweep_is_bounded_in_number_and_time_and_ends_at_the_first_failure(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.down = True
+    pipeline.raw(PLAYER_BOX.name, LAST)
+    pipeline.down = False
+    with pipeline.warehouse.reading() as session:
+        left = outbox.read_left_behind(session, 3, utc_now())
+        monkeypatch.setattr(outbox, "_LEFT_BEHIND", 2)
+        assert len(outbox.read_left_behind(session, 3, utc_now())) == 2
+    assert len(left) == 5
+    monkeypatch.setattr(outbox, "_SWEEP_SECONDS", 0.05)
+    pipeline.seconds = 0.04
+    assert 1 <= len(outbox.sweep(left, pipeline._publish)) < 5  # noqa: SLF001
+    pipeline.seconds, pipeline.down = 0, True
+    (failed,) = outbox.sweep(left, pipeline._publish)  # noqa: SLF001
+    assert failed.error

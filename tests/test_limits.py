@@ -85,6 +85,7 @@ def test_what_is_just_within_a_limit_is_taken(message: Message) -> None:
         (Message(b"x", {"googclient_x": ""}), "Google's own"),
         (Message(b"x", {"GOOG": ""}), "Google's own"),
         (Message(b"x", {"": ""}), "empty"),
+        (Message(b"x", {}, "o" * 1_025), "ordering key has 1,025 bytes; 1,024"),
         (Message(b"x", {"key": "\ud800"}), "UTF-8"),
         (Message(b"x", {"\udfff": ""}), "UTF-8"),
     ],

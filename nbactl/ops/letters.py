@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from shared import events
 from shared.clock import parse_date
 from shared.errors import UnknownName, UsageError, did_you_mean
-from shared.events import Completion, Delivery, Message, Received, Rejected
+from shared.events import Completion, Delivery, Message, Received, Rejected, limits
+from shared.text import byte_length
 from shared.topology import Profile, declared, pull_subscription
 
 if TYPE_CHECKING:
@@ -121,9 +122,20 @@ class Letter:
         return None if found is None else str(found)
 
     def again(self) -> Message:
-        """What to publish to have it delivered once more; its chain keeps its name."""
-        named = {"correlation_id": self.correlation_id} if self.correlation_id else {}
-        return replace(self.message, attributes={**named, **self.message.attributes})
+        """What to publish to have it delivered once more; its chain keeps its name.
+
+        Attributes that Pub/Sub itself has added are left out: nobody else may send them.
+        """
+        attributes = {
+            key: value
+            for key, value in self.message.attributes.items()
+            if not key.casefold().startswith(limits.RESERVED_PREFIX)
+        }
+        name = self.correlation_id
+        # what would make it a message that Pub/Sub does not take is left out: the body says it, too
+        if name and len(attributes) < limits.ATTRIBUTES and byte_length(name) <= limits.VALUE_BYTES:
+            attributes.setdefault("correlation_id", name)
+        return replace(self.message, attributes=attributes)
 
 
 def boxes(phase: int | None = None) -> list[Box]:

@@ -17,6 +17,7 @@ MESSAGE_BYTES = 10_000_000
 ATTRIBUTES = 100
 KEY_BYTES = 256
 VALUE_BYTES = 1_024
+ORDERING_KEY_BYTES = 1_024
 RESERVED_PREFIX = "goog"
 """No key of an attribute may begin so, in capitals or not."""
 REQUEST_BYTES = 10_000_000
@@ -63,6 +64,8 @@ def _problems(message: Message) -> Iterator[str]:
         yield f"it has {len(message.attributes):,} attributes; {ATTRIBUTES} are allowed"
     for key, value in message.attributes.items():
         yield from _attribute_problems(key, value)
+    if (length := byte_length(message.ordering_key)) > ORDERING_KEY_BYTES:
+        yield f"its ordering key has {length:,} bytes; {ORDERING_KEY_BYTES:,} are allowed"
     if (size := message_bytes(message)) > MESSAGE_BYTES:
         yield f"it has {size:,} bytes with its attributes; {MESSAGE_BYTES:,} are allowed"
 

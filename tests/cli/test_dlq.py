@@ -30,9 +30,9 @@ from processors import runner
 from shared import events
 from shared.clock import parse_date
 from shared.errors import TimedOut
-from shared.events import Message
+from shared.events import Message, limits
 from shared.ledger import DELIVERIES
-from shared.pubsub import PubSub
+from shared.pubsub import PubSub, Pulled
 from shared.topology import WATCH_PREFIX
 from shared.warehouse.duckdb import DuckDBWarehouse
 from tests.builders import FINAL_DATES, SLATE
@@ -680,3 +680,11 @@ def test_every_letter_is_counted_where_it_went() -> None:
     lost = taking.Tally(9, 7, 0, 1)
     assert not lost.is_whole
     assert "IS NOT" in str(lost)
+
+
+def test_what_pubsub_would_refuse_is_left_out_of_a_letter_that_is_sent_again() -> None:
+    data = json.dumps({"source_table": "x", "correlation_id": "c" * 2_000}).encode()
+    pulled = Pulled("ack", data, {"googclient_schemaencoding": "JSON", "mine": "2"}, "1", datetime.now(UTC), None)
+    (letter,) = letters.opened(letters.boxes(3)[0], [pulled])
+    assert letter.again().attributes == {"mine": "2"}
+    limits.check_message(letter.again())
