@@ -18,7 +18,15 @@ from processors import asking, graph, planner, tracing
 from processors.planner import Asked, Plan
 from processors.survey import Standing, State, Survey
 from shared.clock import DateRange, utc_now
-from shared.errors import NbactlError, PartlyFailed, PreconditionFailed, TimedOut, UsageError, WarehouseLocked
+from shared.errors import (
+    NbactlError,
+    PartlyFailed,
+    PreconditionFailed,
+    TimedOut,
+    Undetermined,
+    UsageError,
+    WarehouseLocked,
+)
 from shared.events import Delivery, Fallback, Received
 from shared.ledger import Status
 from shared.topology import DeadLetter
@@ -56,6 +64,7 @@ class Chain:
         concerned: how many table-dates the event concerns.
         absent: those of them that are not what a run now would make, or are DEGRADED.
         unannounced: tables and dates that exist, and whose announcements are owed.
+        unknown: why the schedule does not tell if anything should exist for the date; None where it does.
     """
 
     sent: Published
@@ -64,6 +73,7 @@ class Chain:
     concerned: int = 0
     absent: Sequence[Standing] = ()
     unannounced: Sequence[tuple[str, date]] = ()
+    unknown: str | None = None
 
     @property
     def answer(self) -> Row | None:
@@ -75,7 +85,7 @@ class Chain:
     def is_complete(self) -> bool:
         """Whether the event is taken, and everything that it should cause exists and is announced."""
         taken = self.answer is not None and self.answer["http_status"] == _GOOD
-        return taken and not self.absent and not self.unannounced
+        return taken and not (self.absent or self.unannounced or self.unknown)
 
     @property
     def has_ended(self) -> bool:
@@ -127,6 +137,7 @@ def follow(
             everything exists.
         PartlyFailed: the chain has ended, and some of what it made is DEGRADED.
         PreconditionFailed: the chain has ended, and what is missing waits for something that it did not bring.
+        Undetermined: the schedule does not tell if anything should exist.
         TimedOut: the chain has not ended in time.
     """
     began, seen = time.monotonic(), set[str]()
@@ -157,15 +168,17 @@ def read(session: Session, sent: Published) -> Chain:
     """The chain of an event, as far as the ledger knows it."""
     answers = tracing.deliveries(session, sent.correlation_id, sent.message_id).records()
     runs = tracing.runs(session, sent.correlation_id).records()
+    plans = list(_plans(session, sent))
     concerned = [
         (plan.survey, plan.survey.standing(one, day))
-        for plan in _plans(session, sent)
+        for plan in plans
         for one, dates in plan.request.work
         for day in dates
     ]
     absent = [standing for survey, standing in concerned if not _exists(survey, standing)]
     made = [standing.made.run_id for _, standing in concerned if standing.made]
-    return Chain(sent, answers, runs, len(concerned), absent, tracing.unannounced(session, made))
+    unknown = plans[0].survey.calendar.unknown(DateRange(sent.date, sent.date))
+    return Chain(sent, answers, runs, len(concerned), absent, tracing.unannounced(session, made), unknown)
 
 
 def _plans(session: Session, sent: Published) -> Iterator[Plan]:
@@ -239,6 +252,12 @@ def _has_died(answer: Row) -> bool:
 
 def _shortfall(chain: Chain, options: str) -> NbactlError:
     """The error for a chain that has ended, and has not caused everything that it should."""
+    if chain.unknown:
+        return Undetermined(
+            f"cannot tell if anything should exist for {chain.sent.date}",
+            why=chain.unknown,
+            hint=f"nbactl data load DIR{options}, with an nbac_schedule of these dates",
+        )
     if not chain.absent:
         table, day = chain.unannounced[0]
         return NbactlError(
@@ -279,6 +298,12 @@ def _overdue(chain: Chain, seconds: float, locked: WarehouseLocked | None, optio
         return TimedOut(
             f"Phase {chain.sent.phase} still answers {chain.answer['decision']} {after}",
             why=chain.answer["reason"],
+            hint=f"nbactl trace {chain.sent.correlation_id}{options}",
+        )
+    if chain.unknown or not (chain.absent or chain.unannounced):
+        return TimedOut(
+            f"what the event has set off is still under way {after}",
+            why=chain.unknown,
             hint=f"nbactl trace {chain.sent.correlation_id}{options}",
         )
     if chain.absent:

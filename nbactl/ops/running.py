@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
 
 from processors.planner import Plan
 from processors.request import Outcome
-from shared.errors import NbactlError, PartlyFailed, PreconditionFailed
+from shared.errors import NbactlError, PartlyFailed, PreconditionFailed, Undetermined
 from shared.ledger import Status
 from shared.warehouse.base import Session
 
@@ -55,6 +55,51 @@ def resolved(plan: Plan) -> str:
     return f"results of {_said(plan.results)} -> {_slates_said(plan.slates)}"
 
 
+def unknown(plan: Plan, options: str = "") -> Undetermined | None:
+    """The error for dates of which the schedule does not tell if there are games; None where it knows of games there.
+
+    Args:
+        plan: with the dates.
+        options: to repeat in a command to type.
+    """
+    calendar = plan.survey.calendar
+    why = calendar.unknown(plan.asked)
+    if why is None or calendar.slates(plan.asked):
+        return None
+    return Undetermined(
+        f"cannot tell if there are games on {plan.asked}",
+        why=why,
+        hint=f"nbactl data load DIR{options}, with an nbac_schedule of these dates",
+    )
+
+
+def no_games(plan: Plan) -> str:
+    """Why a plan is empty, in words."""
+    calendar = plan.survey.calendar
+    games = [day.games for slate in calendar.slates(plan.asked) if (day := calendar.day(slate))]
+    if games:
+        return f"nothing to compute on {plan.asked}: none of its {sum(games)} games is final"
+    known = f"the next slate is {plan.next_slate}" if plan.next_slate else "the schedule knows no later slate"
+    return f"no games to compute on {plan.asked}; {known}"
+
+
+def not_due(plan: Plan, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes of a range that wait, and that nobody can expect yet; none where nothing else of the range is there.
+
+    So a range may reach into the future: what can be done is done, the rest is named.
+    """
+    survey = plan.survey
+    waiting = [one for one in outcomes if one.status is Status.NOT_READY]
+    early = [one for one in waiting if survey.now < survey.due(one.processor, one.date)]
+    return early if plan.asked.days > 1 and len(outcomes) > len(waiting) else []
+
+
+def not_due_line(early: Sequence[Outcome]) -> str:
+    """What is not due, in words."""
+    days = sorted({one.date for one in early})
+    return f"not due yet: {len(early)} table-dates of {_span(days)} wait for games that are to be played"
+
+
 def summary(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
     """A row per processor and status: its dates together."""
     sorted_by_status = sorted(outcomes, key=attrgetter("processor.level", "processor.short", "status"))
@@ -95,13 +140,18 @@ def records(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
         }
 
 
-def verdict(outcomes: Sequence[Outcome], command: str) -> NbactlError | None:
+def verdict(outcomes: Sequence[Outcome], command: str, early: Collection[Outcome] = ()) -> NbactlError | None:
     """The error that a command ends with, or None where all went well.
 
     A run that wrote some dates and not others is partly failed.
+
+    Args:
+        outcomes: of all that was asked for.
+        command: what to type to do it again.
+        early: those that wait and are not due, and so are no failure.
     """
     failed = [one for one in outcomes if one.status.failed]
-    waiting = [one for one in outcomes if one.status is Status.NOT_READY]
+    waiting = [one for one in outcomes if one.status is Status.NOT_READY and one not in early]
     if not (failed or waiting):
         return None
     first = (failed or waiting)[0]

@@ -176,6 +176,14 @@ def test_what_is_not_ready_says_what_it_waits_for(typed: Type, wire: Wire) -> No
     assert said.error["hint"] == f"nbactl status --date {LAST}"
 
 
+def test_of_a_date_that_the_schedule_does_not_reach_it_cannot_tell(typed: Type, wire: Wire) -> None:
+    said = typed("publish-test", "--date", "2030-01-01", "--wait", "-o", "json")
+    assert said.code == 7
+    assert said.error["message"] == "cannot tell if anything should exist for 2030-01-01"
+    assert "the schedule does not reach 2030-01-01" in said.error["why"]
+    assert len(wire.published) == 1
+
+
 def test_what_failed_for_good_ends_at_once_with_its_reason(typed: Type, wire: Wire) -> None:
     change = f"WHERE game_date = DATE '{LAST}' AND minutes IS NOT NULL"
     alter(wire.warehouse, f"UPDATE {PLAYER_BOX.id} SET points = points + 1 {change}")
