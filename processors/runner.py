@@ -157,6 +157,8 @@ class _Runner:
 
     def _answer(self, processor: Processor, day: date, needs: list[str]) -> Outcome | None:
         """What to say without computing; None where a run is owed."""
+        if why := self.survey.calendar.unknown(DateRange(day, day)):
+            return Outcome(processor, day, Status.NOT_READY, reason_code="schedule_unknown", reason=why)
         if code := self.survey.nothing_expected(processor, day):
             return Outcome(processor, day, Status.SKIPPED_EXPECTED, reason_code=code, reason=_NOTHING[code])
         if needs and not self.request.allow_incomplete:
