@@ -169,6 +169,7 @@ class _Runner:
         if self.request.force or self.survey.outdated(processor, day):
             return self._failed_before(processor, day)
         made = self.survey.book.made[processor.output.name, day]
+        but = f", which is DEGRADED: {made.reason}" if made.status is Status.DEGRADED else ""
         return Outcome(
             processor,
             day,
@@ -176,7 +177,7 @@ class _Runner:
             rows=made.rows_written or 0,
             expected=made.rows_expected or 0,
             reason_code="unchanged",
-            reason=f"its inputs and definition are those of run {made.run_id}",
+            reason=f"its inputs and definition are those of run {made.run_id}{but}",
             run_id=made.run_id,
         )
 

@@ -50,6 +50,8 @@ RECORDS = tuple(
             "rows",
             "expected",
             "missing",
+            "games",
+            "absent_games",
             "quality",
             "production_ready",
             "issues",
@@ -223,10 +225,13 @@ def carry_out(  # noqa: PLR0913 -- by name
         write(running.records(outcomes), RECORDS, output)
     elif outcomes:
         write(running.summary(outcomes), SUMMARY, "table")
-    early = running.not_due(plan, outcomes)
+    early, lacking = running.not_due(plan, outcomes), running.short(plan, outcomes)
     if early:
         messages.note(running.not_due_line(early), quiet=session.quiet)
-    if error := running.verdict(outcomes, command, early) or unsaid:
+    error = running.verdict(outcomes, command, early=early, lacking=lacking) or unsaid
+    for line in running.short_lines(lacking, error.why if error else None):
+        messages.warn(line)
+    if error:
         raise error
 
 

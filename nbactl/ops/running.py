@@ -15,6 +15,8 @@ from shared.warehouse.base import Session
 
 _SHOWN = 3
 """How many reasons a plan names for one table."""
+_LINES = 10
+"""How many table-dates that lack rows are named."""
 
 
 def steps(plan: Plan) -> Iterator[dict[str, object]]:
@@ -130,6 +132,8 @@ def records(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
             "rows": one.rows,
             "expected": one.expected,
             "missing": list(one.missing),
+            "games": one.games,
+            "absent_games": [{"game_id": game.game_id, "team": game.team} for game in one.absent_games],
             "quality": {"high": high, "medium": medium, "low": low},
             "production_ready": one.ready,
             "issues": dict(one.issues),
@@ -140,20 +144,43 @@ def records(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
         }
 
 
-def verdict(outcomes: Sequence[Outcome], command: str, early: Collection[Outcome] = ()) -> NbactlError | None:
+def short(plan: Plan, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes that lack rows; none where incomplete inputs were allowed, for then that was to be expected."""
+    allowed = plan.request.allow_incomplete
+    written = [one for one in outcomes if one.status in (Status.DEGRADED, Status.SKIPPED_UNCHANGED)]
+    return [one for one in written if one.rows < one.expected and not allowed]
+
+
+def short_lines(lacking: Sequence[Outcome], told: str | None) -> Iterator[str]:
+    """A line for each of the first table-dates that lack rows, but for one whose reason was told."""
+    untold = [one for one in lacking if one.reason != told]
+    for one in untold[:_LINES]:
+        yield f"{one.processor.output.name} {one.date}: {one.reason}"
+    if len(untold) > _LINES:
+        yield f"{len(untold) - _LINES} table-dates more lack rows"
+
+
+def verdict(
+    outcomes: Sequence[Outcome],
+    command: str,
+    *,
+    early: Collection[Outcome] = (),
+    lacking: Sequence[Outcome] = (),
+) -> NbactlError | None:
     """The error that a command ends with, or None where all went well.
 
-    A run that wrote some dates and not others is partly failed.
+    A run that wrote some dates and not others, or not all rows of a date, is partly failed.
 
     Args:
         outcomes: of all that was asked for.
         command: what to type to do it again.
         early: those that wait and are not due, and so are no failure.
+        lacking: those that lack rows.
     """
     failed = [one for one in outcomes if one.status.failed]
     waiting = [one for one in outcomes if one.status is Status.NOT_READY and one not in early]
     if not (failed or waiting):
-        return None
+        return _lack(lacking, command) if lacking else None
     first = (failed or waiting)[0]
     wrote = any(one.status.wrote for one in outcomes)
     kind = PartlyFailed if wrote else (NbactlError if failed else PreconditionFailed)
@@ -163,6 +190,18 @@ def verdict(outcomes: Sequence[Outcome], command: str, early: Collection[Outcome
         what + (f", and {more} more" if more else ""),
         why=first.reason,
         hint=_hint(first, command),
+    )
+
+
+def _lack(lacking: Sequence[Outcome], command: str) -> PartlyFailed:
+    first, more = lacking[0], len(lacking) - 1
+    games = len(first.absent_games)
+    rows = f"{first.expected - first.rows} of {first.expected} rows missing"
+    what = f"{games} of {first.games} games lack{'s' if games == 1 else ''} rows" if games else rows
+    return PartlyFailed(
+        f"{first.processor.name} {first.date}: {what}" + (f", and {more} more table-dates" if more else ""),
+        why=first.reason,
+        hint=f"nbactl data load DIR with what is missing, then {command}",
     )
 
 
