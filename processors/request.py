@@ -15,6 +15,10 @@ Work = tuple[Processor, tuple[date, ...]]
 """A processor and its output dates, in order."""
 
 
+SIDE_BY_SIDE = 2
+"""Processors at work at a time: one computes while another checks and writes. Each holds its rows in memory."""
+
+
 def new_id() -> str:
     """A uuid4 in 32 hex digits."""
     return uuid.uuid4().hex

@@ -20,7 +20,7 @@ from processors.calendar import spans
 from processors.declaration import Processor
 from processors.inputs import definition
 from processors.records import Attempt
-from processors.request import Outcome, Request
+from processors.request import SIDE_BY_SIDE, Outcome, Request
 from processors.survey import Survey
 from shared.border import border
 from shared.clock import DateRange, utc_now
@@ -30,9 +30,6 @@ from shared.warehouse.base import Session
 
 Watch = Callable[[str, int], None]
 """Told what is being computed, and how many table-dates are done in addition; from several threads, one at a time."""
-
-_SIDE_BY_SIDE = 2
-"""Processors at work at a time: one computes while another checks and writes. Each holds its rows in memory."""
 
 
 def run(session: Session, survey: Survey, request: Request, watch: Watch) -> list[Outcome]:
@@ -72,7 +69,7 @@ class _Runner:
     stopped: bool = False
 
     def run(self) -> list[Outcome]:
-        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             try:
                 self._in_order(pool)
             except BaseException:

@@ -42,11 +42,11 @@ def plan_lines(session: Session, plan: Plan) -> Iterator[str]:
 
 def estimate(session: Session, plan: Plan) -> str:
     """How much is owed, and about how long it will take."""
-    from processors.history import Pace
+    from processors import history
 
-    owed = {step.processor.name: len(step.owed) for step in plan.steps()}
-    total = sum(owed.values())
-    seconds = Pace(session).seconds(owed)
+    owed = [(step.processor, tuple(sorted(step.owed))) for step in plan.steps()]
+    total = sum(len(dates) for _, dates in owed)
+    seconds = history.pace(session).seconds(owed)
     return f"{total} of {plan.request.size} table-dates are owed" + (f", about {seconds:.1f} s" if total else "")
 
 
