@@ -263,7 +263,7 @@ def test_a_fault_of_ours_is_an_answer_too(pipeline: Pipeline, monkeypatch: pytes
         (3, raw_body({"source_table": "some_other_table", "game_date": str(LAST)}), Decision.NO_PROCESSORS),
         (4, raw_body({"analytics_table": "upcoming_nothing", "game_date": str(LAST)}), Decision.NO_PROCESSORS),
         (3, raw_body({"source_table": PLAYER_BOX.name, "game_date": "2024-07-15"}), Decision.SKIPPED),
-        (3, raw_body({"source_table": PLAYER_BOX.name, "game_date": "2031-01-15"}), Decision.SKIPPED),
+        (3, raw_body({"source_table": PLAYER_BOX.name, "game_date": "2031-01-15"}), Decision.NOT_READY),
         (3, b"no json", Decision.REJECTED),
         (3, raw_body({"source_table": PLAYER_BOX.name}), Decision.REJECTED),
         (3, raw_body({"source_table": PLAYER_BOX.name, "game_date": "2024-02-30"}), Decision.REJECTED),
