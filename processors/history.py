@@ -66,7 +66,7 @@ ORDER BY nth"""
 
 
 _STATEMENT = 0.08
-_DAY = 0.006
+_DAY = 0.0045
 """Seconds of a statement, and of each day of its range, where the ledger knows nothing: a season on two cores."""
 _RECENT = 20
 """How many statements of a processor are looked at."""

@@ -62,9 +62,10 @@ def _inputs(name: str) -> list[str]:
 def machines(draw: st.DrawFn) -> Machine:
     """From a third to thirty times as slow as ours, and some processors a few times as heavy as others."""
     speed = draw(st.floats(0.3, 30))
-    weights = st.floats(0.4, 2.5)
-    tilt = draw(st.floats(0.6, 1.6))
-    return Machine({name: (0.08 * speed * draw(weights), 0.006 * speed * tilt * draw(weights)) for name in NAMES})
+    weights, own = st.floats(0.2, 5), st.floats(0.72, 1.38)
+    tilt = draw(st.floats(0.75, 1.33))
+    costs = {name: speed * draw(weights) for name in NAMES}
+    return Machine({name: (0.08 * cost, 0.0045 * cost * tilt * draw(own)) for name, cost in costs.items()})
 
 
 def whole(days: int) -> list[Work]:
@@ -94,6 +95,46 @@ def test_a_processor_that_never_ran_is_as_slow_as_the_others(machine: Machine, d
     known = [statement for statement in machine.ledger(days) if statement[0] != NAMES[-1]]
     estimate = Pace(known).seconds(whole(days))
     assert machine.takes(days) / 2 <= estimate <= machine.takes(days) * 2
+
+
+# what a busy machine recorded: seconds of each statement of a season of the sample, and of a date of it
+SEASON_DAYS, SEASON_TOOK = 168, 17.8
+SEASON = {
+    "TOG": 3.77,
+    "TGC": 1.32,
+    "PGS": 8.54,
+    "TDG": 0.25,
+    "TDZA": 0.82,
+    "UPC": 2.58,
+    "PSZA": 1.43,
+    "PCF": 0.68,
+    "PDC": 0.84,
+    "MLFS": 1.08,
+}
+DATE_TOOK = 2.5
+DATE = {
+    "TOG": 0.42,
+    "TGC": 0.36,
+    "TDG": 0.21,
+    "PGS": 1.19,
+    "TDZA": 0.17,
+    "UPC": 0.5,
+    "PSZA": 0.37,
+    "PCF": 0.09,
+    "PDC": 0.18,
+    "MLFS": 0.14,
+}
+
+
+def recorded(seconds: dict[str, float], days: int) -> list[Statement]:
+    names = {one.short: one.name for one in processors_in_order()}
+    return [(names[short], days, took) for short, took in seconds.items()]
+
+
+@pytest.mark.parametrize("known", [recorded(SEASON, SEASON_DAYS), recorded(DATE, 1)], ids=["season", "date"])
+@pytest.mark.parametrize(("days", "took"), [(SEASON_DAYS, SEASON_TOOK), (1, DATE_TOOK)], ids=["season", "date"])
+def test_of_a_recorded_ledger_it_is_within_a_factor_of_two(known: list[Statement], days: int, took: float) -> None:
+    assert took / 2 <= Pace(known).seconds(whole(days)) <= took * 2
 
 
 def test_where_nothing_is_known_a_season_takes_seconds() -> None:
