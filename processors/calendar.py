@@ -34,6 +34,8 @@ class Day:
 
 
 _date = attrgetter("date")
+_SUMMER = (7, 8, 9)
+"""Months between two seasons, without counted games unless the schedule says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,35 @@ class Calendar:
     def _seasons(self) -> dict[int, DateRange]:
         first = {day.season: day.date for day in reversed(self.days)}
         return {day.season: DateRange(first[day.season], day.date) for day in self.days}
+
+    def covers(self, date_: date) -> bool:
+        """Whether the schedule tells if there are games on a date.
+
+        It does from the summer before a season that it has to the last day that it has of it, and in the summer after
+        it. Of a season that it does not have it says nothing, even between two that it has.
+        """
+        known = any(self._known_from(season) <= date_ <= days.end for season, days in self._seasons.items())
+        return known or (date_.month in _SUMMER and date_.year - 1 in self._seasons)
+
+    def _known_from(self, season: int) -> date:
+        return min(self._seasons[season].start, date(season, _SUMMER[0], 1))
+
+    def gaps(self, dates: DateRange) -> list[DateRange]:
+        """The parts of a range of which the schedule does not tell if there are games, in order."""
+        days = [dates.start + timedelta(days=number) for number in range(dates.days)]
+        runs = [list(run) for covered, run in groupby(days, self.covers) if not covered]
+        return [DateRange(run[0], run[-1]) for run in runs]
+
+    def unknown(self, dates: DateRange) -> str | None:
+        """Why the schedule does not tell of all dates of a range if there are games; None where it does."""
+        gaps = self.gaps(dates)
+        if not gaps:
+            return None
+        ends = ", ".join(str(gap.start) if gap.days == 1 else f"{gap.start} to {gap.end}" for gap in gaps)
+        if not self.days:
+            return f"the schedule does not reach {ends}: it knows no game within a year of it"
+        known = " and ".join(f"from {days.start} to {days.end}" for _, days in sorted(self._seasons.items()))
+        return f"the schedule does not reach {ends}: it goes {known}"
 
     def slates(self, dates: DateRange) -> list[date]:
         """Days with games to play, or played."""

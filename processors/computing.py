@@ -63,7 +63,7 @@ def _attempted(session: Session, attempt: Attempt, stored: Mapping[date, int]) -
     border("run.computed")
     with _timed(attempt, "check"):
         judged = list(judge(session, processor, attempt.dates, parameters, stored))
-        lost = _read_lost_games(session, attempt, parameters, stored)
+        lost = _read_kept_games(session, attempt, parameters, stored)
     border("run.checked")
     seconds = perf_counter() - clock
     outcomes = [
@@ -79,8 +79,8 @@ def _attempted(session: Session, attempt: Attempt, stored: Mapping[date, int]) -
 
 
 @dataclass(frozen=True, slots=True)
-class LostGame:
-    """A game that has rows in an output table, and no raw rows any more.
+class KeptGame:
+    """A game whose rows stay in an output table, because its raw rows are gone.
 
     Attributes:
         stored: its rows in the output table.
@@ -92,18 +92,18 @@ class LostGame:
     staged: int
 
 
-def _read_lost_games(
+def _read_kept_games(
     session: Session, attempt: Attempt, parameters: Mapping[str, object], stored: Mapping[date, int]
-) -> dict[date, list[LostGame]]:
+) -> dict[date, list[KeptGame]]:
     """By date, the games whose rows stay because what they were made from is gone."""
-    games: dict[date, list[LostGame]] = {}
+    games: dict[date, list[KeptGame]] = {}
     if attempt.request.keep_games and attempt.processor.dated is Dated.RESULTS and any(stored.values()):
         for day, *game in session.query(statements.lost_games(attempt.processor), parameters).rows:
-            games.setdefault(day, []).append(LostGame(*game))
+            games.setdefault(day, []).append(KeptGame(*game))
     return games
 
 
-def _keep_games(outcome: Outcome, games: Sequence[LostGame]) -> Outcome:
+def _keep_games(outcome: Outcome, games: Sequence[KeptGame]) -> Outcome:
     """What becomes of a date some of whose games stay as they were: their raw rows must come back."""
     if not (games and outcome.status.wrote):
         return outcome

@@ -117,6 +117,11 @@ class Processor:
         """3 for analytics, 4 for precompute."""
         return int(self.level.split(".")[0])
 
+    @property
+    def is_of_games(self) -> bool:
+        """Whether each of its rows is of one game, whose id then begins the row's id."""
+        return self.identity.startswith("CONCAT(game_id, '/'")
+
     @cached_property
     def result_columns(self) -> tuple[Column, ...]:
         """The columns that its SQL gives: all but the stamps and the issues."""

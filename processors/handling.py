@@ -252,6 +252,8 @@ def _judged(answer: Answer, plan: Plan, outcomes: Sequence[Outcome]) -> Answer:
         if found:
             reason = _done(outcomes) if decision is Decision.COMPLETED else found.reason
             return replace(answer, decision=decision, reason=reason, outcomes=tuple(outcomes))
+    if answer.game_date and (unknown := plan.survey.calendar.unknown(plan.asked)):
+        return replace(answer, decision=Decision.NOT_READY, reason=unknown)
     reason = f"there is no slate to compute for {plan.asked}"
     return replace(answer, decision=Decision.SKIPPED, reason=reason)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from processors import statements
 from processors.declaration import Processor
-from processors.request import Outcome
+from processors.request import AbsentGame, Outcome
 from shared.ledger import Status
 from shared.text import shorten
 from shared.warehouse.base import Session
@@ -32,6 +32,8 @@ class _Facts:
     ready: int = 0
     expected: int = 0
     missing: tuple[str, ...] = ()
+    games: int = 0
+    absent: tuple[AbsentGame, ...] = ()
     issues: Mapping[str, int] = field(default_factory=dict)
     broken: tuple[str, str] | None = None
     stored: int = 0
@@ -62,6 +64,8 @@ def judge(
             rows=facts.row_count if status.wrote else 0,
             expected=facts.expected,
             missing=facts.missing[:_NAMED],
+            games=facts.games,
+            absent_games=facts.absent,
             tiers=(facts.high, facts.medium, facts.row_count - facts.high - facts.medium),
             issues=facts.issues,
             ready=facts.ready,
@@ -81,11 +85,15 @@ def _facts(
     # most tables have neither, and asking costs more than knowing
     issues = _issues(session, processor) if sum(row.pop("marked") for row in counts.values()) else {}
     broken = _broken(session, processor, parameters) if sum(row.pop("broken") for row in counts.values()) else {}
+    lacking = processor.is_of_games and any(row["missing"] for row in counts.values())
+    absent = _absent_games(session, processor, parameters) if lacking else {}
     facts = {}
     for day in dates:
         counted = counts.get(day, {})
         facts[day] = _Facts(
             **counted | {"missing": tuple(counted.get("missing") or ())},
+            games=absent.get(day, (0, ()))[0],
+            absent=absent.get(day, (0, ()))[1],
             issues=issues.get(day, {}),
             broken=broken.get(day),
             stored=stored.get(day, 0),
@@ -107,15 +115,44 @@ def _verdict(processor: Processor, facts: _Facts) -> tuple[Status, str | None, s
     if not rows:
         return Status.SUCCESS_EMPTY, "empty_ok", "no row is expected"
     if missing:
-        return Status.DEGRADED, "rows_missing", f"{len(missing)} of {expected} rows are missing: {_some(missing)}"
+        reason = f"{len(missing)} of {expected} rows are missing: {_some(missing)}"
+        return Status.DEGRADED, *(("games_missing", _absent_said(facts)) if facts.absent else ("rows_missing", reason))
     return Status.SUCCESS, None, None
 
 
-def _some(names: Sequence[str]) -> str:
+def _absent_said(facts: _Facts) -> str:
+    """Which games lack rows; how many rows a team should have that has none, nobody knows."""
+    whole = [game for game in facts.absent if game.team is None]
+    halves = [game for game in facts.absent if game.team is not None]
+    said = [
+        f"{len(games)} of {facts.games} games {'has' if len(games) == 1 else 'have'} {rows}: {_some(games)}"
+        for games, rows in ((whole, "no rows"), (halves, "rows of one team only"))
+        if games
+    ]
+    of_others = _missing_of_others(facts)
+    more = f", {of_others} of the other games are missing" if of_others else ""
+    return "; ".join([*said, f"{facts.row_count} rows are there{more}"])
+
+
+def _missing_of_others(facts: _Facts) -> int:
+    absent = {game.game_id for game in facts.absent}
+    return sum(row.partition("/")[0] not in absent for row in facts.missing)
+
+
+def _absent_games(
+    session: Session, processor: Processor, parameters: Mapping[str, Any]
+) -> dict[date, tuple[int, tuple[AbsentGame, ...]]]:
+    """Per date with a game that has no rows: how many games were expected, and which have none."""
+    found: dict[date, tuple[int, tuple[AbsentGame, ...]]] = {}
+    for day, games, *game in session.query(statements.absent_games(processor), parameters).rows:
+        found[day] = (games, (*found.get(day, (0, ()))[1], AbsentGame(*game)))
+    return found
+
+
+def _some(names: Sequence[object]) -> str:
     """The first few of many names: enough to look."""
-    return ", ".join(shorten(name, _SHOWN_CHARACTERS) for name in names[:_SHOWN]) + (
-        ", ..." if len(names) > _SHOWN else ""
-    )
+    shown = ", ".join(shorten(str(name), _SHOWN_CHARACTERS) for name in names[:_SHOWN])
+    return shown + (", ..." if len(names) > _SHOWN else "")
 
 
 def _issues(session: Session, processor: Processor) -> dict[date, dict[str, int]]:

@@ -15,7 +15,7 @@ from processors import graph, runner, survey
 from processors.declaration import Dated, Processor
 from processors.request import Request, Trigger
 from shared.clock import DateRange
-from shared.errors import NotFound, PreconditionFailed
+from shared.errors import NotFound, PreconditionFailed, Undetermined
 from shared.tables.model import STAMPS, Table
 from shared.tables.raw import (
     FALLBACK_BOX,
@@ -108,6 +108,8 @@ def _compute(warehouse: Warehouse, slate: date, as_of: datetime) -> Cells:
     """The slate's rows in every table, computed now, without stamps."""
     with warehouse.writing(runner.all_tables()) as session:
         seen = survey.take(session, DateRange(slate, slate))
+        if why := seen.calendar.unknown(DateRange(slate, slate)):
+            raise Undetermined(f"cannot tell if there are games on {slate}", why=why)
         if not seen.calendar.day(slate):
             following = seen.calendar.next_slate(slate)
             raise NotFound(

@@ -37,6 +37,7 @@ _TODAY = date(2024, 11, 15)
 _STATEMENTS = (
     statements.candidate,
     statements.counts,
+    statements.absent_games,
     statements.issue_counts,
     statements.broken_rows,
 )

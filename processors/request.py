@@ -15,6 +15,10 @@ Work = tuple[Processor, tuple[date, ...]]
 """A processor and its output dates, in order."""
 
 
+SIDE_BY_SIDE = 2
+"""Processors at work at a time: one computes while another checks and writes. Each holds its rows in memory."""
+
+
 def new_id() -> str:
     """A uuid4 in 32 hex digits."""
     return uuid.uuid4().hex
@@ -88,6 +92,25 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class AbsentGame:
+    """A game of which a table should hold rows, and holds none, or none of one team.
+
+    Attributes:
+        league_id: the league's ten digits.
+        team: the one without rows; None where both are.
+    """
+
+    game_id: str
+    league_id: str
+    away: str
+    home: str
+    team: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.away}@{self.home} ({self.league_id})" + (f" without {self.team}" if self.team else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How one processor fared for one date.
 
@@ -95,6 +118,8 @@ class Outcome:
         rows: stored rows; 0 where nothing was written.
         expected: rows that should be there.
         missing: ids of expected rows that are not, at most 50.
+        games: whose rows are expected; 0 where no row is missing, or the rows are not of games.
+        absent_games: those of them without any row, or without any of one team.
         tiers: rows by data quality tier: high, medium, low.
         issues: issue codes and the rows that carry them.
         ready: rows fit for production, Phase 4.
@@ -109,6 +134,8 @@ class Outcome:
     rows: int = 0
     expected: int = 0
     missing: tuple[str, ...] = ()
+    games: int = 0
+    absent_games: tuple[AbsentGame, ...] = ()
     tiers: tuple[int, int, int] = (0, 0, 0)
     issues: Mapping[str, int] = field(default_factory=dict)
     ready: int = 0

@@ -20,7 +20,7 @@ from processors.declaration import Processor
 from processors.gates import Missing
 from processors.inputs import definition
 from processors.records import Attempt
-from processors.request import Outcome, Request
+from processors.request import SIDE_BY_SIDE, Outcome, Request
 from processors.survey import Survey
 from shared.border import border
 from shared.clock import DateRange, utc_now
@@ -30,9 +30,6 @@ from shared.warehouse.base import Session
 
 Watch = Callable[[str, int], None]
 """Told what is being computed, and how many table-dates are done in addition; from several threads, one at a time."""
-
-_SIDE_BY_SIDE = 2
-"""Processors at work at a time: one computes while another checks and writes. Each holds its rows in memory."""
 
 
 def run(session: Session, survey: Survey, request: Request, watch: Watch) -> list[Outcome]:
@@ -72,7 +69,7 @@ class _Runner:
     stopped: bool = False
 
     def run(self) -> list[Outcome]:
-        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             try:
                 self._in_order(pool)
             except BaseException:
@@ -152,6 +149,8 @@ class _Runner:
 
     def _answer(self, processor: Processor, day: date, missing: list[Missing]) -> Outcome | None:
         """What to say without computing; None where a run is owed."""
+        if why := self.survey.calendar.unknown(DateRange(day, day)):
+            return Outcome(processor, day, Status.NOT_READY, reason_code="schedule_unknown", reason=why)
         if code := self.survey.nothing_expected(processor, day):
             return Outcome(processor, day, Status.SKIPPED_EXPECTED, reason_code=code, reason=_NOTHING[code])
         if missing and not self.request.allow_incomplete:
@@ -162,6 +161,7 @@ class _Runner:
         if self.request.force or self.survey.outdated(processor, day):
             return self._failed_before(processor, day)
         made = self.survey.book.made[processor.output.name, day]
+        but = f", which is DEGRADED: {made.reason}" if made.status is Status.DEGRADED else ""
         return Outcome(
             processor,
             day,
@@ -169,7 +169,7 @@ class _Runner:
             rows=made.rows_written or 0,
             expected=made.rows_expected or 0,
             reason_code="unchanged",
-            reason=f"its inputs and definition are those of run {made.run_id}",
+            reason=f"its inputs and definition are those of run {made.run_id}{but}",
             run_id=made.run_id,
         )
 

@@ -117,6 +117,37 @@ FROM (
 GROUP BY date"""
 
 
+def absent_games(processor: Processor) -> str:
+    """The games of `stage` that were expected and of which no row is there, or none of one team.
+
+    With the number of games of their date, and the team, NULL where it is both. Only of a processor whose rows are of
+    games.
+    """
+    rows = f"""SELECT
+  date,
+  is_there,
+  SPLIT(COALESCE(expected, id), '/')[SAFE_OFFSET(0)] AS game_id,
+  SPLIT(COALESCE(expected, id), '/')[SAFE_OFFSET(1)] AS part
+FROM (
+  {_checked(processor)}
+)"""
+    games = """SELECT date, game_id, COUNTIF(is_there) AS row_count, COUNT(*) OVER (PARTITION BY date) AS games
+FROM staged_rows
+GROUP BY date, game_id"""
+    text = """-- uses: schedule
+SELECT
+  g.date, g.games, g.game_id, s.nba_game_id, s.away_team_abbr, s.home_team_abbr, r.part AS team
+FROM staged_games AS g
+INNER JOIN schedule AS s ON s.game_id = g.game_id
+LEFT JOIN staged_rows AS r
+  ON
+    r.date = g.date AND r.game_id = g.game_id AND g.row_count > 0
+    AND NOT r.is_there AND r.part IN (s.away_team_abbr, s.home_team_abbr)
+WHERE g.row_count = 0 OR r.part IS NOT NULL
+ORDER BY g.date, g.game_id"""
+    return compose(text, staged_rows=rows, staged_games=games)
+
+
 def issue_counts(processor: Processor) -> str:
     """Per date of `stage`, issue codes without their numbers and the rows that carry them."""
     date_column = processor.output.date_column

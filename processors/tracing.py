@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from processors.request import new_id
@@ -11,15 +12,21 @@ from shared.version import code_version
 from shared.warehouse.base import Result, Session
 
 
-def deliveries(session: Session, correlation_id: str) -> Result:
-    """Every request that was answered for a chain, in order."""
+def deliveries(session: Session, correlation_id: str, message_id: str | None = None) -> Result:
+    """Every request that was answered for a chain, in order.
+
+    Args:
+        session: on the warehouse.
+        correlation_id: of the chain.
+        message_id: of its first message, which is looked for as well: what a service could not read has no chain.
+    """
     text = f"""SELECT
   request_id, received_at, phase, subscription, message_id, publish_time, delivery_attempt, table_name, game_date,
   http_status, decision, reason
 FROM {DELIVERIES.id}
-WHERE correlation_id = @correlation_id
+WHERE correlation_id = @correlation_id OR message_id = @message_id
 ORDER BY received_at, request_id"""
-    return session.query(text, {"correlation_id": correlation_id})
+    return session.query(text, {"correlation_id": correlation_id, "message_id": message_id})
 
 
 def runs(session: Session, correlation_id: str) -> Result:
@@ -31,6 +38,19 @@ FROM {PROCESSOR_RUNS.id}
 WHERE correlation_id = @correlation_id
 ORDER BY noted_at, sequence, processor_name, game_date"""
     return session.query(text, {"correlation_id": correlation_id})
+
+
+def unannounced(session: Session, run_ids: Sequence[str]) -> list[tuple[str, date]]:
+    """Tables and dates of some runs that owe an announcement: they wrote rows, announce, and it was not sent."""
+    if not run_ids:
+        return []
+    text = f"""SELECT output_table, game_date
+FROM {PROCESSOR_RUNS.id}
+WHERE
+  announce AND status IN ('SUCCESS', 'DEGRADED') AND published_message_id IS NULL
+  AND run_id IN (SELECT one FROM UNNEST(@run_ids) AS one)
+ORDER BY game_date, output_table"""
+    return [(table, day) for table, day in session.query(text, {"run_ids": list(run_ids)}).rows]
 
 
 def chains(session: Session, day: date) -> list[str]:

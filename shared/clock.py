@@ -8,6 +8,9 @@ from shared.errors import UsageError
 
 EASTERN = ZoneInfo("America/New_York")
 
+FIRST_DATE, LAST_DATE = date(1946, 1, 1), date(2100, 12, 31)
+"""The dates that can be asked for: the league began in 1946, and reckoning around dates must not leave the calendar."""
+
 _RELATIVE = {"yesterday": -1, "today": 0, "tomorrow": 1}
 
 
@@ -59,7 +62,7 @@ def parse_date(text: str, now: datetime | None = None) -> date:
     """Read YYYY-MM-DD, or today, yesterday, tomorrow as seen from US Eastern.
 
     Raises:
-        UsageError: the text is neither, or there is no such day.
+        UsageError: the text is neither, there is no such day, or it is out of all reason.
     """
     if text in _RELATIVE:
         # Calendar days, not 24 hours: two days a year have 23 or 25.
@@ -73,6 +76,12 @@ def parse_date(text: str, now: datetime | None = None) -> date:
         raise UsageError(
             f"{text!r} is not a date",
             why="a date is written YYYY-MM-DD, or today, yesterday, tomorrow (US Eastern)",
+            hint=f"for today: {today(now)}",
+        )
+    if not FIRST_DATE <= day <= LAST_DATE:
+        raise UsageError(
+            f"{day} is no date of a game",
+            why=f"dates go from {FIRST_DATE.year} to {LAST_DATE.year}",
             hint=f"for today: {today(now)}",
         )
     return day

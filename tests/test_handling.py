@@ -357,7 +357,7 @@ def test_a_fault_of_ours_is_an_answer_too(pipeline: Pipeline, monkeypatch: pytes
         (3, raw_body({"source_table": "some_other_table", "game_date": str(LAST)}), Decision.NO_PROCESSORS),
         (4, raw_body({"analytics_table": "upcoming_nothing", "game_date": str(LAST)}), Decision.NO_PROCESSORS),
         (3, raw_body({"source_table": PLAYER_BOX.name, "game_date": "2024-07-15"}), Decision.SKIPPED),
-        (3, raw_body({"source_table": PLAYER_BOX.name, "game_date": "2031-01-15"}), Decision.SKIPPED),
+        (3, raw_body({"source_table": PLAYER_BOX.name, "game_date": "2031-01-15"}), Decision.NOT_READY),
         (3, b"no json", Decision.REJECTED),
         (3, raw_body({"source_table": PLAYER_BOX.name}), Decision.REJECTED),
         (3, raw_body({"source_table": PLAYER_BOX.name, "game_date": "2024-02-30"}), Decision.REJECTED),
@@ -457,3 +457,13 @@ def test_a_sweep_is_bounded_in_number_and_time_and_ends_at_the_first_failure(
     pipeline.seconds, pipeline.down = 0, True
     (failed,) = outbox.sweep(left, pipeline._publish)  # noqa: SLF001
     assert failed.error
+
+
+def test_a_fallback_for_a_date_that_the_schedule_does_not_reach_is_not_said_to_have_no_games(
+    pipeline: Pipeline,
+) -> None:
+    named = pipeline.push(4, events.encode(events.Fallback(phase=4, game_date=date(2031, 1, 15))))
+    assert (named.http_status, named.decision) == (200, Decision.NOT_READY)
+    assert "the schedule does not reach 2031-01-15" in str(named.reason)
+    by_clock = pipeline.push(4, events.encode(events.Fallback(phase=4)))
+    assert by_clock.decision is Decision.SKIPPED

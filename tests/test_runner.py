@@ -263,12 +263,14 @@ def test_a_game_without_both_team_boxes_is_missing(tiny: DuckDBWarehouse) -> Non
     game = game_id(SECOND, "BOS", "LAL")
     assert (teams.status, teams.rows, teams.expected) == (Status.DEGRADED, 2, 4)
     assert teams.missing == (f"{game}/BOS", f"{game}/LAL")
-    assert teams.reason == f"2 of 4 rows are missing: {game}/BOS, {game}/LAL"
+    assert (teams.games, [one.game_id for one in teams.absent_games]) == (2, [game])
+    assert teams.reason == f"1 of 2 games has no rows: {teams.absent_games[0]}; 2 rows are there"
+    assert str(teams.absent_games[0]).startswith("BOS@LAL (002")
     assert len(of_date(tiny, TOG, SECOND)) == 2
     noted = ledger_of(tiny, TOG, SECOND)
     assert (noted["status"], noted["reason_code"], noted["missing"]) == (
         "DEGRADED",
-        "rows_missing",
+        "games_missing",
         list(teams.missing),
     )
     assert found(outcomes, "PGS", SECOND).status is found(outcomes, "TDG", SECOND).status is Status.NOT_READY

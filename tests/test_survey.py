@@ -981,7 +981,7 @@ CASES = {
         "TOG",
         SECOND,
         State.DEGRADED,
-        "2 of 4 rows are missing: 20241103_BOS_LAL/BOS, 20241103_BOS_LAL/LAL",
+        "1 of 2 games has no rows: BOS@LAL (0022411032); 2 rows are there",
         planted=(NO_TEAM_BOX,),
         then=(SECOND,),
     ),

@@ -50,6 +50,8 @@ RECORDS = tuple(
             "rows",
             "expected",
             "missing",
+            "games",
+            "absent_games",
             "quality",
             "production_ready",
             "issues",
@@ -201,8 +203,9 @@ def carry_out(  # noqa: PLR0913 -- by name
     opening = warehouse.reading() if dry_run else warehouse.writing(runner.all_tables(), must_exist=True)
     with opening as opened:
         plan = make_plan(opened)
+        _check_dates(session, plan, output)
         if plan.request.is_empty:
-            messages.note(_no_games(plan), quiet=session.quiet)
+            messages.note(running.no_games(plan), quiet=session.quiet)
         elif dry_run:
             messages.note(
                 f"would compute {running.resolved(plan)}: {running.estimate(opened, plan)}", quiet=session.quiet
@@ -222,13 +225,28 @@ def carry_out(  # noqa: PLR0913 -- by name
         write(running.records(outcomes), RECORDS, output)
     elif outcomes:
         write(running.summary(outcomes), SUMMARY, "table")
-    if error := running.verdict(outcomes, command) or unsaid:
+    early, lacking = running.not_due(plan, outcomes), running.short(plan, outcomes)
+    if early:
+        messages.note(running.not_due_line(early), quiet=session.quiet)
+    error = running.verdict(outcomes, command, early=early, lacking=lacking) or unsaid
+    for line in running.short_lines(lacking, error.why if error else None):
+        messages.warn(line)
+    if error:
         raise error
 
 
-def _no_games(plan: Plan) -> str:
-    known = f"the next slate is {plan.next_slate}" if plan.next_slate else "the schedule knows no later slate"
-    return f"no games to compute on {plan.asked}; {known}"
+def _check_dates(session: Session, plan: Plan, output: str) -> None:
+    """Say which of a plan's dates the schedule does not reach.
+
+    Raises:
+        Undetermined: it reaches none of them.
+    """
+    if error := running.unknown(plan, words.options(session.warehouse)):
+        if output != "table":
+            write((), RECORDS, output)
+        raise error
+    if why := plan.survey.calendar.unknown(plan.asked):
+        messages.note(f"left out: {why}", quiet=session.quiet)
 
 
 def _typed(dates: DateRange) -> str:

@@ -19,8 +19,6 @@ from shared.errors import NbactlError, Undetermined
 from shared.ledger import Status
 from shared.warehouse.base import Session
 
-_OFF_SEASON = (7, 8, 9)
-"""Months without counted games, unless the schedule says otherwise."""
 _SHOWN = 2
 """How many things that a table waits for are named to eyes."""
 
@@ -71,16 +69,16 @@ def report(session: Session, dates: DateRange | None, now: datetime, options: st
     wanted = dates or DateRange(today(now) - timedelta(days=1), today(now))
     seen = survey.take(session, wanted, now)
     if dates:
-        results = slates = asked = [dates.start + timedelta(days=one) for one in range(dates.days)]
+        results = slates = [dates.start + timedelta(days=one) for one in range(dates.days)]
         said = str(dates)
     else:
         results, slates = _last_night(seen.calendar, now)
-        asked = slates or [wanted.end]
         said = f"{_said('results', results)}, {_said('slate', slates)}"
         if results and results[0] < seen.book.dates.start:
             seen = survey.take(session, DateRange(results[0], wanted.end), now)
-    known = {day for day in (*results, *slates) if _is_known(seen.calendar, day)}
-    unknown = _unknown(seen.calendar, [day for day in asked if not _is_known(seen.calendar, day)])
+    known = {day for day in (*results, *slates) if seen.calendar.covers(day)}
+    slate = slates[0] if slates else wanted.end
+    unknown = seen.calendar.unknown(dates or DateRange(slate, slate))
     standings = _explained(session, seen, _standings(seen, results, slates, known))
     if idle := len({one.date for one in standings if one.state is State.NO_GAMES}):
         said += f", {idle} without games"
@@ -92,23 +90,6 @@ def _last_night(calendar: Calendar, now: datetime) -> tuple[list[date], list[dat
     before = [day.date for day in calendar.days if day.date < today(now)]
     slate = calendar.next_slate(today(now) - timedelta(days=1))
     return before[-1:], [slate] if slate else []
-
-
-def _is_known(calendar: Calendar, day: date) -> bool:
-    """Whether the schedule tells if there are games on a date: from the summer before its first season to its end."""
-    if not calendar.days:
-        return False
-    first, last = calendar.days[0], calendar.days[-1]
-    begins = min(first.date, date(first.season, _OFF_SEASON[0], 1))
-    return day.month in _OFF_SEASON or begins <= day <= last.date
-
-
-def _unknown(calendar: Calendar, days: Sequence[date]) -> str | None:
-    if not days:
-        return None
-    if not calendar.days:
-        return f"the schedule knows no game within a year of {days[0]}"
-    return f"the schedule goes from {calendar.days[0].date} to {calendar.days[-1].date}, and {days[-1]} is outside"
 
 
 def _standings(seen: Survey, results: Sequence[date], slates: Sequence[date], known: set[date]) -> list[Standing]:
@@ -231,7 +212,7 @@ def verdict(told: Report) -> NbactlError | None:
         return Undetermined(
             "cannot tell how every table stands",
             why=told.unknown,
-            hint=f"nbactl data load DIR{told.options}, with a newer nbac_schedule",
+            hint=f"nbactl data load DIR{told.options}, with an nbac_schedule of these dates",
         )
     ill = [line for line in told.lines if not line.standing.state.well]
     if not ill:

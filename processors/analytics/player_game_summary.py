@@ -203,9 +203,11 @@ PROCESSOR = Processor(
     ),
     expected="""
 -- uses: final_games, player_box
-SELECT g.game_date AS date, CONCAT(g.game_id, '/', COALESCE(p.player_lookup, 'no player box')) AS id
+SELECT g.game_date AS date, CONCAT(g.game_id, '/', COALESCE(p.player_lookup, side)) AS id
 FROM final_games AS g
-LEFT JOIN player_box AS p ON p.game_id = g.game_id AND p.player_lookup IS NOT NULL
+CROSS JOIN UNNEST([g.home_team_abbr, g.away_team_abbr]) AS side
+-- of a team without any player in the box, itself is missing
+LEFT JOIN player_box AS p ON p.game_id = g.game_id AND p.team_abbr = side AND p.player_lookup IS NOT NULL
 """,
     identity="CONCAT(game_id, '/', player_lookup)",
     issues=(

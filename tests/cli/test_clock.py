@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clock import EASTERN, DateRange, parse_date, today, utc_now
+from shared.clock import EASTERN, FIRST_DATE, LAST_DATE, DateRange, parse_date, today, utc_now
 from shared.errors import UsageError
 
 
@@ -48,9 +48,15 @@ def test_now_knows_its_zone() -> None:
     assert str(EASTERN) == "America/New_York"
 
 
-@given(st.dates())
+@given(st.dates(FIRST_DATE, LAST_DATE))
 def test_iso_dates_are_read_as_written(day: date) -> None:
     assert parse_date(day.isoformat()) == day
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1945-12-31", "2101-01-01", "9999-12-31"])
+def test_a_date_out_of_all_reason_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=f"{text} is no date of a game"):
+        parse_date(text)
 
 
 @pytest.mark.parametrize(

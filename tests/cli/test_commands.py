@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -25,6 +26,8 @@ OUTCOME_KEYS = [
     "rows",
     "expected",
     "missing",
+    "games",
+    "absent_games",
     "quality",
     "production_ready",
     "issues",
@@ -178,6 +181,8 @@ def test_a_run_prints_an_outcome_for_every_processor_and_date(typed: Type) -> No
         "rows": 4,
         "expected": 4,
         "missing": [],
+        "games": 0,
+        "absent_games": [],
         "quality": {"high": 4, "medium": 0, "low": 0},
         "production_ready": 0,
         "reason_code": None,
@@ -218,7 +223,7 @@ def test_quiet_leaves_results_only(typed: Type) -> None:
 @pytest.mark.parametrize("command", ["run-analytics", "run-precompute"])
 @pytest.mark.parametrize(
     ("day", "known"),
-    [(date(2024, 11, 2), f"the next slate is {SECOND}"), (date(2024, 12, 25), "the schedule knows no later slate")],
+    [(date(2024, 11, 2), f"the next slate is {SECOND}"), (date(2025, 7, 4), "the schedule knows no later slate")],
 )
 def test_a_date_without_games_is_no_failure(typed: Type, here: Path, command: str, day: date, known: str) -> None:
     before = _held(here)
@@ -289,6 +294,59 @@ def test_allow_incomplete_runs_on_what_is_there(typed: Type, here: Path) -> None
     forced = typed("run-precompute", "--date", SLATE, "--allow-incomplete", "-o", "json")
     assert forced.code == 0, forced.err
     assert {one["status"] for one in forced.json if one["date"] == str(SLATE)} == {"DEGRADED"}
+
+
+_GAME = f"{SECOND:%Y%m%d}_BOS_LAL"
+_WITHOUT_A_BOX = f"DELETE FROM {PLAYER_BOX.id} WHERE game_id = '{_GAME}'"
+
+
+def test_a_game_without_rows_is_named_and_is_not_one_missing_row(typed: Type, here: Path) -> None:
+    alter(here, _WITHOUT_A_BOX)
+    said = typed("backfill", "--start", FIRST, "--end", SECOND, "-o", "json")
+    assert said.code == 3
+    (lacking,) = [one for one in said.json if one["absent_games"]]
+    assert (lacking["table"], lacking["date"]) == ("nba_analytics.player_game_summary", str(SECOND))
+    assert (lacking["status"], lacking["reason_code"]) == ("DEGRADED", "games_missing")
+    assert (lacking["games"], lacking["absent_games"], lacking["rows"]) == (2, [{"game_id": _GAME, "team": None}], 20)
+    assert said.error["message"] == f"PlayerGameSummaryProcessor {SECOND}: 1 of 2 games lacks rows"
+    assert re.fullmatch(r"1 of 2 games has no rows: BOS@LAL \(002\d{7}\); 20 rows are there", said.error["why"])
+    assert said.error["hint"].endswith(f"then nbactl backfill --start {FIRST} --end {SECOND}")
+    # nor is it well because nothing has changed
+    again = typed("backfill", "--date", SECOND)
+    assert again.code == 3
+    assert "BOS@LAL (002" in again.err
+    assert "BOS@LAL (002" in typed("status", "--date", SECOND).out
+    assert "BOS@LAL (002" in typed("runs", "--date", SECOND, "--processor", "PGS").out
+
+
+def test_games_without_rows_on_several_dates_have_a_line_each_below_the_table(typed: Type, here: Path) -> None:
+    first_games = f"SELECT min(game_id) FROM {SCHEDULE.id} GROUP BY game_date"
+    alter(here, f"DELETE FROM {PLAYER_BOX.id} WHERE game_id IN ({first_games})")
+    said = typed("backfill", "--start", FIRST, "--end", FIFTH, "--processor", "TOG", "--processor", "PGS")
+    assert said.code == 3, said.err
+    warned = [line for line in said.err.splitlines() if line.startswith("warning: player_game_summary ")]
+    assert [line.split()[2] for line in warned] == [f"{day}:" for day in FINAL_DATES[1:]]
+    assert f"error: PlayerGameSummaryProcessor {FIRST}: 1 of 2 games lacks rows, and 4 more table-dates" in said.err
+    assert said.err.count("1 of 2 games has no rows: ") == len(FINAL_DATES)
+
+
+def test_who_allows_incomplete_inputs_is_told_and_has_not_failed(typed: Type, here: Path) -> None:
+    alter(here, _WITHOUT_A_BOX)
+    said = typed("run-analytics", "--date", SECOND, "--allow-incomplete", "-o", "json")
+    assert said.code == 0, said.err
+    assert [one["absent_games"] for one in said.json if one["absent_games"]] == [[{"game_id": _GAME, "team": None}]]
+
+
+def test_half_a_game_is_not_all_of_it(typed: Type, here: Path) -> None:
+    alter(here, f"{_WITHOUT_A_BOX} AND team_abbr = 'BOS'")
+    said = typed("backfill", "--start", FIRST, "--end", SECOND, "-o", "json")
+    assert said.code == 3
+    (lacking,) = [one for one in said.json if one["absent_games"]]
+    assert lacking["absent_games"] == [{"game_id": _GAME, "team": "BOS"}]
+    assert re.fullmatch(
+        r"1 of 2 games has rows of one team only: BOS@LAL \(002\d{7}\) without BOS; 30 rows are there",
+        said.error["why"],
+    )
 
 
 @pytest.mark.parametrize(

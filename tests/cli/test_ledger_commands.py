@@ -7,25 +7,31 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from nbactl.commands import status as status_command
+from processors import calendar as calendars
 from processors import inputs, runner, statements
+from processors.calendar import Calendar
 from processors.declaration import Processor
 from processors.graph import processors_in_order
+from shared.clock import DateRange
 from shared.ledger import PROCESSOR_RUNS
 from shared.tables.raw import PLAYER_BOX, SCHEDULE, TEAM_BOX
 from tests.builders import FINAL_DATES, SLATE, Tables, league, one, player_names, scheduled, with_market, write
 from tests.cli.conftest import Run, Said, Type
 from tests.conftest import at
+from tests.test_schedule_reach import ranges, schedules
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH = FINAL_DATES
 PLAYED = ("--start", FIRST, "--end", FIFTH)
+ONE_DAY = timedelta(days=1)
 EVERYTHING = ("--start", FIRST, "--end", SLATE)
 STATUS_KEYS = ["table", "processor", "date", "state", "rows", "expected", "finished_at", "trigger", "why", "next"]
 HOSTILE = "[/x] \x1b[31mred\x1b[0m \0 \u202egnorw [bold]\r\nline"
@@ -290,7 +296,7 @@ def test_after_the_end_of_the_schedule_nobody_can_tell(typed: Type, at_noon: Cal
     said = typed("status", "-o", "json")
     assert said.code == 7
     assert (said.error["error"], said.error["exit_code"]) == ("Undetermined", 7)
-    assert f"the schedule goes from {FIRST} to {SLATE}" in said.error["why"]
+    assert f"the schedule does not reach 2024-11-12: it goes from {FIRST} to {SLATE}" in said.error["why"]
 
 
 @pytest.mark.usefixtures("done")
@@ -319,7 +325,7 @@ def test_a_date_that_can_have_no_games_is_well(typed: Type, day: date) -> None:
 def test_a_range_that_ends_in_summer_does_not_hide_the_months_that_nobody_knows(typed: Type) -> None:
     said = typed("status", "--start", SECOND, "--end", "2025-07-04")
     assert said.code == 7
-    assert "2025-06-30 is outside" in said.err
+    assert "the schedule does not reach 2024-11-11 to 2025-06-30" in said.err
 
 
 def test_an_empty_schedule_is_a_precondition_that_names_the_way(typed: Type, tmp_path: Path) -> None:
@@ -548,6 +554,121 @@ def test_the_environment_says_how_long_to_wait(typed: Type, done: Path, monkeypa
     monkeypatch.setenv("NBACTL_WAIT", "soon")
     said = typed("runs", "-o", "json")
     assert (said.code, said.error["hint"]) == (2, "it comes from environment NBACTL_WAIT")
+
+
+# ---------------------------------------------------------------- dates that the schedule does not reach
+
+COMMANDS = ("run-analytics", "run-precompute", "backfill")
+BEYOND = ["2019-01-15", "2024-06-30", "2024-11-11", "2025-04-01", "2030-07-04"]
+
+
+@pytest.mark.usefixtures("done")
+@pytest.mark.parametrize("command", [*COMMANDS, "status"])
+@pytest.mark.parametrize("day", BEYOND)
+def test_of_a_date_that_the_schedule_does_not_reach_nobody_can_tell(typed: Type, command: str, day: str) -> None:
+    said = typed(command, "--date", day, "-o", "json")
+    assert (said.code, said.out, said.error["error"]) == (7, "[]\n", "Undetermined")
+    assert f"the schedule does not reach {day}" in said.error["why"]
+    assert said.error["hint"].startswith("nbactl data load DIR")
+
+
+@pytest.mark.usefixtures("done")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_range_that_the_schedule_does_not_reach_at_all_is_not_without_games(typed: Type, command: str) -> None:
+    for more in ((), ("--dry-run",)):
+        said = typed(command, "--start", "2019-01-01", "--end", "2019-01-31", *more)
+        assert (said.code, said.out) == (7, "")
+        assert "cannot tell if there are games on 2019-01-01 to 2019-01-31 (31 days)" in said.err
+
+
+@pytest.mark.usefixtures("done")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_of_a_range_that_the_schedule_reaches_in_part_that_part_is_done_and_the_rest_is_said(
+    typed: Type, command: str
+) -> None:
+    said = typed(command, "--start", "2020-01-01", "--end", "2030-01-01", "-o", "json")
+    assert said.code == 0, said.err
+    assert {one["date"] for one in said.json} <= {str(day) for day in (*FINAL_DATES, SLATE)}
+    assert {one["date"] for one in said.json} >= {str(day) for day in FINAL_DATES}
+    assert (
+        f"left out: the schedule does not reach 2020-01-01 to 2024-06-30, {SLATE + ONE_DAY} to 2025-06-30" in said.err
+    )
+
+
+@pytest.mark.usefixtures("done")
+def test_a_season_that_is_not_loaded_is_not_known_for_being_between_two_that_are(typed: Type, tmp_path: Path) -> None:
+    games = [
+        scheduled(date(2026, 11, 3), "NYK", "BOS", season=2026),
+        scheduled(date(2026, 11, 4), "LAL", "GSW", season=2026),
+    ]
+    write(tmp_path / "raw", {SCHEDULE.name: games})
+    assert typed("data", "load", tmp_path / "raw").code == 0
+    for command in (*COMMANDS, "status"):
+        said = typed(command, "--date", "2025-11-05", "-o", "json")
+        assert said.code == 7, command
+        assert f"it goes from {FIRST} to {SLATE} and from 2026-11-03 to 2026-11-04" in said.error["why"]
+
+
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(schedules(), ranges(120))
+@pytest.mark.usefixtures("done")
+def test_every_command_knows_the_same_dates(typed: Type, schedule: Calendar, asked: DateRange) -> None:
+    """Whatever the schedule, whatever the range: what `nbactl status` can tell of, the others compute, and no more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calendars, "read", lambda _session, _dates: schedule)
+        gaps, line = schedule.gaps(asked), ("--start", asked.start, "--end", asked.end)
+        known = {str(asked.start + number * ONE_DAY) for number in range(asked.days)}
+        known -= {str(gap.start + number * ONE_DAY) for gap in gaps for number in range(gap.days)}
+        told = typed("status", *line, "-o", "json")
+        assert {row["date"] for row in told.json} == known
+        assert (told.code == 7) == bool(gaps)
+        for command in COMMANDS:
+            said = typed(command, *line, "--dry-run")
+            assert said.code == (7 if gaps and not schedule.slates(asked) else 0), said.err
+            assert ("left out: " in said.err) == bool(gaps and said.code == 0)
+
+
+@pytest.mark.usefixtures("done")
+def test_a_proof_of_a_slate_that_the_schedule_does_not_reach_cannot_tell(typed: Type) -> None:
+    said = typed("verify", "leakage", "--date", "2025-04-01", "-o", "json")
+    assert (said.code, said.error["error"]) == (7, "Undetermined")
+
+
+# ---------------------------------------------------------------- ranges into the future
+
+
+def test_a_range_into_the_future_does_what_can_be_done_and_says_the_rest(
+    typed: Type, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = [scheduled(date(2024, 11, day), "NYK", "BOS") for day in (20, 21, 22)]
+    write(tmp_path / "raw", {SCHEDULE.name: ahead})
+    assert typed("data", "load", tmp_path / "raw").code == 0
+    monkeypatch.setattr("processors.survey.utc_now", lambda: datetime(2024, 11, 9, 17, tzinfo=UTC))
+    said = typed("backfill", "--start", FIRST, "--end", "2035-12-31", "-o", "json")
+    assert said.code == 0, said.err
+    waiting = {one["date"] for one in said.json if one["status"] == "NOT_READY"}
+    assert waiting == {"2024-11-20", "2024-11-21", "2024-11-22"}
+    assert "not due yet: 21 table-dates of 2024-11-20..2024-11-22 (3) wait for games that are to be played" in said.err
+    assert "left out: the schedule does not reach 2024-11-23 to 2025-06-30" in said.err
+    again = typed("backfill", "--start", FIRST, "--end", "2035-12-31", "--quiet", "-o", "json")
+    assert (again.code, again.err) == (0, "")
+    # a date of its own was asked for, and is not there
+    alone = typed("backfill", "--date", "2024-11-21", "-o", "json")
+    assert (alone.code, alone.error["error"]) == (5, "PreconditionFailed")
+    # and once it is due, what is not there is missed
+    monkeypatch.setattr("processors.survey.utc_now", lambda: datetime(2024, 12, 1, tzinfo=UTC))
+    assert typed("backfill", "--start", FIRST, "--end", "2035-12-31").code == 5
+    with duckdb.connect(here) as connection:
+        beyond = f"SELECT count(*) FROM {PROCESSOR_RUNS.id} WHERE game_date > DATE '2024-11-22'"
+        assert connection.execute(beyond).fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("done")
+def test_games_that_are_to_be_played_are_not_no_games(typed: Type, tmp_path: Path) -> None:
+    write(tmp_path / "raw", {SCHEDULE.name: [scheduled(date(2024, 11, 20), "NYK", "BOS")]})
+    assert typed("data", "load", tmp_path / "raw").code == 0
+    said = typed("run-analytics", "--date", "2024-11-20")
+    assert (said.code, said.err) == (0, "nothing to compute on 2024-11-20 (1 day): none of its 1 games is final\n")
 
 
 # ---------------------------------------------------------------- runs

@@ -75,6 +75,7 @@ def test_what_is_asked_of_exchanged_rows_is_accepted(engine: Engine, oracle: Ora
         statement.__name__: stage.analyze(statement(processor), PARAMS).columns
         for statement in (
             statements.counts,
+            statements.absent_games,
             statements.issue_counts,
             statements.broken_rows,
         )
@@ -82,6 +83,11 @@ def test_what_is_asked_of_exchanged_rows_is_accepted(engine: Engine, oracle: Ora
     tallies = ("row_count", "high", "medium", "ready", "marked", "broken", "expected")
     assert found == {
         "counts": (("date", "DATE"), *((name, "INT64") for name in tallies), ("missing", "ARRAY<STRING>")),
+        "absent_games": (
+            ("date", "DATE"),
+            ("games", "INT64"),
+            *((name, "STRING") for name in ("game_id", "nba_game_id", "away_team_abbr", "home_team_abbr", "team")),
+        ),
         "issue_counts": (("date", "DATE"), ("code", "STRING"), ("row_count", "INT64")),
         "broken_rows": (("date", "DATE"), ("id", "STRING"), ("codes", "STRING")),
     }

@@ -327,6 +327,7 @@ def _pipeline() -> Iterator[str]:
         for statement in (
             statements.candidate,
             statements.counts,
+            statements.absent_games,
             statements.issue_counts,
             statements.broken_rows,
         ):
