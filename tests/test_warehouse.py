@@ -356,7 +356,6 @@ def test_tables_are_made_once_and_keep_their_rows(warehouse: DuckDBWarehouse) ->
     [
         NOTES.columns[:-1],
         (*NOTES.columns, required("more", INT64)),
-        tuple(reversed(NOTES.columns)),
         (*NOTES.columns[:-1], replace(NOTES.columns[-1], type=STRING)),
     ],
 )

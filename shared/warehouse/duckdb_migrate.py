@@ -13,6 +13,7 @@ from shared.border import border
 from shared.errors import PreconditionFailed
 from shared.ledger import FENCES, PROCESSOR_RUNS
 from shared.tables.model import Table
+from shared.warehouse.duckdb_layout import find_differences
 from shared.warehouse.duckdb_types import duckdb_type
 
 _FILLED = MappingProxyType(
@@ -39,20 +40,15 @@ def migrate(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     Raises:
         PreconditionFailed: it differs in more than that.
     """
-    there = _columns(connection, table)
-    declared = {column.name: (duckdb_type(column.type), column.mode == "NULLABLE") for column in table.columns}
-    added = [column for column in table.columns if column.name not in there]
-    kept = [name for name in declared if name in there]
-    if (
-        kept != list(there)
-        or {name: declared[name] for name in kept} != there
-        or any(column.mode == "REQUIRED" for column in added)
-    ):
+    differences = list(find_differences(connection, [table], [table.id]))
+    if differences:
         raise PreconditionFailed(
             f"{table.id} was made by another version of nbactl",
-            why="its columns are not those of this version",
+            why="\n".join(map(str, differences)),
             hint="name a new warehouse with --warehouse and load the raw tables again",
         )
+    there = {name for name, *_ in connection.execute(f"DESCRIBE {table.id}").fetchall()}
+    added = [column for column in table.columns if column.name not in there]
     for column in added:
         connection.execute(f"ALTER TABLE {table.id} ADD COLUMN {column.name} {duckdb_type(column.type)}")
         border("migrate.column")
@@ -60,13 +56,3 @@ def migrate(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         for statement in _FILLED.get((table.id, column.name), ()):
             connection.execute(statement)
             border("migrate.filled")
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, tuple[str, bool]]:
-    """Type, and whether it may be NULL, of each column that is there, in order."""
-    text = """SELECT column_name, data_type, is_nullable
-FROM duckdb_columns()
-WHERE schema_name = $dataset AND table_name = $name AND database_name = current_database()
-ORDER BY column_index"""
-    found = connection.execute(text, {"dataset": table.dataset, "name": table.name}).fetchall()
-    return {name: (type_, nullable) for name, type_, nullable in found}
