@@ -20,11 +20,12 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from processors import outbox, runner
 from shared import versions
-from shared.ledger import PROCESSOR_RUNS
+from shared.ledger import FENCES, PROCESSOR_RUNS
 from shared.tables.raw import PLAYER_BOX, RAW_TABLES, SCHEDULE, TEAM_BOX
 from shared.warehouse.base import EMPTY
 from shared.warehouse.duckdb import DuckDBWarehouse
@@ -118,6 +119,16 @@ def with_leftovers(raw: Path, warehouse: DuckDBWarehouse) -> None:
         session.execute(f"DELETE FROM {PLAYER_BOX.id} WHERE player_lookup = 'albos'", {})
 
 
+def as_an_earlier_version_left_it(raw: Path, warehouse: DuckDBWarehouse) -> None:
+    """Results are computed, and nothing orders the runs but their clocks."""
+    with_results(raw, warehouse)
+    with duckdb.connect(warehouse.path) as connection:
+        for column in ("publish_refused", "sequence", "noted_at"):
+            connection.execute(f"ALTER TABLE {PROCESSOR_RUNS.id} DROP COLUMN {column}")
+        connection.execute(f"COMMENT ON TABLE {PROCESSOR_RUNS.id} IS 'layout of an earlier version'")
+        connection.execute(f"DROP TABLE {FENCES.id}")
+
+
 def without_boxes(_raw: Path, warehouse: DuckDBWarehouse) -> None:
     with warehouse.writing(runner.all_tables()) as session:
         session.execute(f"DELETE FROM {TEAM_BOX.id} WHERE game_date = DATE '{SECOND}'", {})
@@ -190,9 +201,14 @@ SCENARIOS = {
         ("reconcile.found", "reconcile.noted", "run.announced", "exchange.replaced", "reconcile.repaired"),
     ),
     "announce": Scenario(
-        words(f"backfill --date {FIRST} --announce -q", "TOG", "TDG"),
+        words(f"backfill --date {FIRST} --announce -q --project survival", "TOG", "TDG"),
         as_loaded,
         ("outbox.next", "outbox.sent", "outbox.noted"),
+    ),
+    "earlier version": Scenario(
+        words("reconcile -q"),
+        as_an_earlier_version_left_it,
+        ("migrate.column", "migrate.filled"),
     ),
     "everything": Scenario(EVERYTHING, as_loaded, ()),
 }
@@ -245,9 +261,11 @@ def _stage(scenario: Scenario, tiny_file: Path, folder: Path) -> Stage:
     undisturbed = at(folder / "warehouse.duckdb")
     if scenario.prepare:
         scenario.prepare(raw, copied(tiny_file, folder))
-        found, file = seen(undisturbed), folder / "before"
-        before, lies = found.stored, found.untrue
+        file = folder / "before"
         shutil.copyfile(undisturbed.path, file)
+        # to look may change a file of an earlier version
+        found = seen(copied(file, make_folder(folder / "seen")))
+        before, lies = found.stored, found.untrue
     stage = Stage(scenario, raw, file, before, lies, undisturbed, Seen({}, [], [], {}), Counter())
     ended = stage.run(undisturbed, ALIVE)
     borders = ended.borders

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,6 +100,8 @@ def read_letters(path: Path) -> list[Letter]:
         DataError: a line is no letter, or was written by a later version.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a device may have no end, and a pipe no beginning
+            raise UsageError(f"cannot read {path}", why="it is no regular file")
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}", hint="nbactl dlq export FILE writes one") from None

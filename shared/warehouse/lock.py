@@ -19,6 +19,8 @@ from shared.border import border
 from shared.errors import WarehouseLocked
 
 _POLL_SECONDS = 0.01
+_VANISHED_SECONDS = 0.5
+"""How long a file may be missing that others make and remove."""
 _HELD_BACK_SECONDS = 0.025
 """More than a poll: between two turns of one process another one that waits gets its own."""
 
@@ -58,6 +60,7 @@ def lock_file(warehouse: Path) -> Path:
 def _held(opened: ExitStack, warehouse: Path, deadline: float, *, exclusive: bool) -> TextIO | None:
     """The lock's file, held until the stack is left; None where a reader need not hold it."""
     path = lock_file(warehouse)
+    patience = min(deadline, time.monotonic() + _VANISHED_SECONDS)
     while True:
         try:
             if exclusive:
@@ -73,8 +76,8 @@ def _held(opened: ExitStack, warehouse: Path, deadline: float, *, exclusive: boo
                     opened.push(trying.pop_all())
                     return file
         except FileNotFoundError:
-            # it went, perhaps with its folder, just now
-            if time.monotonic() >= deadline:
+            # it went, perhaps with its folder, just now; or it can never be made
+            if time.monotonic() >= patience:
                 raise
             time.sleep(_POLL_SECONDS)
 

@@ -6,6 +6,7 @@ its file and row instead of becoming NULL or stopping the reader. Nothing is wri
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -127,6 +128,8 @@ def stage(
     try:
         files, ignored = _find_tables(folder, tables)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # no folder at all
+            raise
         raise DataError(f"{folder} cannot be read", [], why=str(error), hint=_WHAT_BELONGS) from error
     if not files:
         names = ", ".join(sorted(table.name for table in tables))

@@ -29,6 +29,8 @@ WAYS: dict[str, BaseException] = {
     "locked-by-whom": errors.WarehouseLocked("w.duckdb"),
     "engine": errors.WarehouseFailed("the warehouse could not do it", why="it said so"),
     "full": errors.WarehouseFull("the warehouse has run out of room"),
+    "overtaken": errors.Overtaken("somebody else has written it"),
+    "refused": errors.MessageRefused("Pub/Sub does not take this message", why="it has 101 attributes"),
     "pending": errors.ChangesPending("1 topic is missing"),
     "undetermined": errors.Undetermined("the API did not answer"),
     "timeout": errors.TimedOut("no answer in 60 s"),

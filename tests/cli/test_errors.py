@@ -130,6 +130,7 @@ def test_locked_names_its_holder_and_may_be_retried() -> None:
 
 def test_only_what_time_can_heal_is_transient() -> None:
     assert {cls for cls in _classes() if cls.transient} == {
+        errors.Overtaken,
         errors.WarehouseLocked,
         errors.WarehouseFull,
         errors.TimedOut,

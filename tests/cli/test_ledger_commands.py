@@ -680,7 +680,7 @@ def test_runs_has_every_column_of_the_ledger_and_exact_times(typed: Type) -> Non
     assert (said.code, said.err) == (0, "these are the newest 50; --limit N shows more\n")
     assert [list(run) for run in said.json] == [list(PROCESSOR_RUNS.column_names)] * 50
     assert all(run[name].endswith("Z") for run in said.json for name in ("started_at", "finished_at"))
-    moments = [datetime.fromisoformat(run["started_at"]) for run in said.json]
+    moments = [datetime.fromisoformat(run["noted_at"]) for run in said.json]
     assert moments == sorted(moments, reverse=True)
 
 

@@ -74,6 +74,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "deploy analytics": ("deploy", "analytics", "--dry-run", "--source", "{}"),
     "deploy precompute": ("deploy", "precompute", "--dry-run", "--source", "{}"),
     "deploy status": ("deploy", "status", "--source", "{}"),
+    "dlq replay": ("dlq", "replay", "--yes", "--from", "{}"),
     "dlq export": ("dlq", "export", "{}"),
     "dlq drain": ("dlq", "drain", "--confirm", "p", "--project", "p", "--to", "{}"),
 }
