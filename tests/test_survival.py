@@ -465,7 +465,7 @@ def test_another_program_that_has_the_file_open_is_named(staged: Staged, tmp_pat
         assert other.stdout
         assert other.stdout.readline() == "held\n"
         for line, code in ((("show", "nbac_schedule"), 5), (_RACE, 5), (("status", "--date", str(FIRST)), 7)):
-            refused = run(warehouse, *line)
+            refused = run(warehouse, "--wait", "0.2", *line)
             assert refused.code == code, refused
             assert str(other.pid) in refused.err
         other.communicate("\n", timeout=20)
