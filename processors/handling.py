@@ -193,10 +193,15 @@ class Handler:
 
     def _sweep(self, left: Sequence[Owed]) -> None:
         """Send what others left behind; whatever comes of it, the answer is decided."""
-        with suppress(NbactlError), self.announcing:
-            sent = outbox.sweep(left, self.publish)
-            with self._writing() as session:
-                outbox.note(session, sent)
+        try:
+            with self.announcing:
+                sent = outbox.sweep(left, self.publish)
+                with self._writing() as session:
+                    outbox.note(session, sent)
+        except NbactlError as error:
+            _log.warning("what others left behind is still owed: %s", error.sentence)
+        except Exception:  # noqa: BLE001 -- the answer is decided
+            _log.exception("a fault of ours, in sending what others left behind")
 
     def _writing(self) -> AbstractContextManager[Session]:
         return self.warehouse.writing(runner.all_tables(), must_exist=True)

@@ -19,7 +19,7 @@ from processors.handling import Answer, Decision, Handler
 from processors.survey import State
 from shared import events
 from shared.clock import DateRange, utc_now
-from shared.errors import MessageRefused, TimedOut
+from shared.errors import MessageRefused, NotFound, TimedOut
 from shared.events import Message
 from shared.ledger import DELIVERIES, PROCESSOR_RUNS, Status
 from shared.tables.raw import PLAYER_BOX
@@ -41,6 +41,7 @@ class Pipeline:
     published: list[tuple[str, Message]] = field(default_factory=list)
     down: bool = False
     refusing: bool = False
+    lost: str | None = None
     tries: int = 0
     seconds: float = 0
 
@@ -61,6 +62,8 @@ class Pipeline:
         time.sleep(self.seconds)
         if self.refusing and not (self.down and self.tries % 2):
             raise MessageRefused(f"{topic} takes no such message", why="it is too long")
+        if topic == self.lost:
+            raise NotFound(f"could not publish to {topic}: it does not exist")
         if self.down:
             raise TimedOut(f"could not publish to {topic}", why="nobody answers")
         self.published.append((topic, Message(data, attributes)))
@@ -277,6 +280,28 @@ def test_what_pubsub_can_never_take_is_set_aside_and_named_and_holds_up_nobody(p
     outbox.send_all(pipeline.warehouse, pipeline._publish)  # noqa: SLF001 -- what reconcile does
     assert len(pipeline.published) == 5
     assert State.UNANNOUNCED not in states(pipeline.warehouse, LAST, SLATE)
+
+
+def test_a_lost_topic_of_one_phase_is_no_matter_of_the_other(pipeline: Pipeline) -> None:
+    pipeline.raw(PLAYER_BOX.name, LAST)
+    pipeline.lost = completion_topic(4)
+    assert {answer.http_status for answer in pipeline.drain()} == {503}
+    for day in (FIRST, SECOND, LAST):
+        assert pipeline.raw(PLAYER_BOX.name, day).http_status == 200
+
+
+@pytest.mark.parametrize("error", [TimedOut("no answer"), ZeroDivisionError("planted")])
+def test_a_sweep_that_fails_changes_no_answer(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    pipeline.down = True
+    pipeline.raw(PLAYER_BOX.name, LAST)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(outbox, "sweep", fail)
+    assert pipeline.raw(PLAYER_BOX.name, FIRST).http_status == 200
 
 
 def test_a_failure_that_may_pass_decides_before_one_that_never_will(pipeline: Pipeline) -> None:
