@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from processors.declaration import Processor
 from processors.graph import processors_in_order
@@ -39,9 +40,8 @@ class Announcement(StrEnum):
     PUBLISHED = "published"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One row of the ledger, as far as later runs depend on it."""
+class Run(NamedTuple):
+    """One row of the ledger, as far as later runs depend on it; a tuple, for a season has thousands."""
 
     output_table: str
     game_date: date
@@ -80,7 +80,7 @@ class Run:
     @property
     def is_unannounced(self) -> bool:
         """Whether its rows are written and nobody was told."""
-        return self.announcement in (Announcement.WAITING, Announcement.REFUSED)
+        return self.announcement is Announcement.WAITING or self.announcement is Announcement.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,13 @@ class Book:
         failures: how many runs failed, by table, date, input fingerprint and definition.
         unannounced: the newest run of every table and date whose rows are written and announced to nobody.
         fences: how many times dates of each output table were exchanged.
+        counted: the dates whose stored rows were counted.
         stored: rows that an output table holds, and the least and greatest run_id on them; absent where it holds none.
         changes: counts the changes of each table's content since the book was read.
     """
 
     dates: DateRange
+    counted: DateRange
     last: dict[Key, Run] = field(default_factory=dict)
     ended: dict[Key, Run] = field(default_factory=dict)
     made: dict[Key, Run] = field(default_factory=dict)
@@ -143,7 +145,9 @@ class Book:
         return self.stored.get(key, (0,))[0]
 
     def altered(self, key: Key) -> str | None:
-        """How the stored rows differ from what the ledger says was written; None where they do not."""
+        """How the stored rows differ from what was written; None where they do not, or were not counted."""
+        if not self.counted.start <= key[1] <= self.counted.end:
+            return None
         made, rows = self.made[key], self.rows(key)
         if rows != made.rows_written:
             return f"{rows} rows are stored, {made.rows_written} were written"
@@ -152,12 +156,23 @@ class Book:
         return None
 
 
-def read(session: Session, dates: DateRange) -> Book:
-    """Everything that the ledger says of some dates."""
+# a look-up costs a tenth of a call of the class, and a season has thousands of runs
+_STATUSES = {str(status): status for status in Status}
+_ANNOUNCEMENTS = {str(announcement): announcement for announcement in Announcement}
+
+
+def read(session: Session, dates: DateRange, counted: DateRange | None = None) -> Book:
+    """Everything that the ledger says of some dates.
+
+    Args:
+        session: on the warehouse.
+        dates: from the first of their season on.
+        counted: the dates whose stored rows to count; None for all. To count a season costs more than all the rest.
+    """
     window = {"start_date": dates.start, "end_date": dates.end}
-    book = Book(dates)
+    book = Book(dates, counted or dates)
     for table, day, run_id, status, announcement, *rest in session.query(_RUNS, window).rows:
-        run = Run(table, day, run_id, Status(status), Announcement(announcement), *rest)
+        run = Run(table, day, run_id, _STATUSES[status], _ANNOUNCEMENTS[announcement], *rest)
         book.last.setdefault((table, day), run)
         if run.status is not Status.RUNNING:
             book.ended.setdefault((table, day), run)
@@ -169,7 +184,8 @@ def read(session: Session, dates: DateRange) -> Book:
     for table, day, fingerprint, definition, count in session.query(_FAILURES, window).rows:
         book.failures[table, day, fingerprint, definition] = count
     book.raw = {(name, day): Version(*version) for name, day, *version in session.query(_VERSIONS, window).rows}
-    counts = session.query(_stored(session.tables()), window).rows
+    counted_window = {"start_date": book.counted.start, "end_date": book.counted.end}
+    counts = session.query(_stored(session.tables()), counted_window).rows
     book.stored = {(name, day): (rows, *runs) for name, day, rows, *runs in counts}
     return book
 

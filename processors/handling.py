@@ -161,10 +161,9 @@ class Handler:
             )
             outcomes = runner.run(session, plan.survey, plan.request, _silent)
             answer = _judged(answer, plan, outcomes)
-            own = plan.request.table_dates & plan.survey.book.unannounced.keys()
-            left = [
-                event for event in outbox.read_left_behind(session, self.phase, received_at) if event.key not in own
-            ]
+            unannounced = plan.survey.book.unannounced.keys()
+            own = plan.request.table_dates & unannounced
+            left = outbox.read_left_behind(session, self.phase, received_at, own) if unannounced - own else []
             waiting = outbox.read_of_dates(session, own)
             if not waiting:
                 session.insert(DELIVERIES, [_delivered(answer, received_at, self.actor)])

@@ -113,12 +113,19 @@ def read_of_dates(session: Session, keys: Collection[Key]) -> list[Owed]:
     return [event for event in _read_runs(session, condition, params) if (event.table, event.date) in wanted]
 
 
-def read_left_behind(session: Session, phase: int, now: datetime) -> list[Owed]:
-    """The oldest events of a phase that their own requests did not send, without those that are set aside."""
+def read_left_behind(session: Session, phase: int, now: datetime, own: Collection[Key] = ()) -> list[Owed]:
+    """The oldest events of a phase that their own requests did not send, without those that are set aside.
+
+    Args:
+        session: on the warehouse.
+        phase: whose runs.
+        now: the moment, UTC.
+        own: table-dates to leave out: whoever asks sends their events anyway.
+    """
     condition = """phase = @phase AND publish_refused IS NOT TRUE
   AND (publish_error IS NOT NULL OR noted_at IS NULL OR noted_at < @noted_before)"""
     params = {"phase": phase, "noted_before": now - _UNDER_WAY}
-    return _read_runs(session, condition, params, limit=_LEFT_BEHIND)
+    return [event for event in _read_runs(session, condition, params, limit=_LEFT_BEHIND) if event.key not in own]
 
 
 def _read_runs(

@@ -151,7 +151,7 @@ def after_event(session: Session, asked: Asked, phase: int, table: str, analysis
         analysis_date: the slate, where the message names it.
     """
     now = asked.now or utc_now()
-    seen = survey.take(session, asked.dates, now, until=today(now) + _COMING)
+    seen = survey.take(session, asked.dates, now, until=today(now) + _COMING, count_season=False)
     reached = _reached(seen, phase, table, asked.dates.start, analysis_date)
     makers = {one.output.name: one for one in graph.processors_in_order()}
     dates: dict[Dated, set[date]] = {Dated.RESULTS: set(), Dated.SLATE: set()}

@@ -226,7 +226,14 @@ class Survey:
         return {one.output.name: one for one in graph.processors_in_order()}
 
 
-def take(session: Session, dates: DateRange, now: datetime | None = None, until: date | None = None) -> Survey:
+def take(
+    session: Session,
+    dates: DateRange,
+    now: datetime | None = None,
+    until: date | None = None,
+    *,
+    count_season: bool = True,
+) -> Survey:
     """Read schedule and ledger: of the dates, of their seasons before them, and of the days just after.
 
     Args:
@@ -234,6 +241,7 @@ def take(session: Session, dates: DateRange, now: datetime | None = None, until:
         dates: that are asked for.
         now: the moment at which tables are due or not, UTC.
         until: read on to this date, as far as the season of the dates goes.
+        count_season: whether rows stored of earlier dates are counted, which only who asks about those dates needs.
 
     Raises:
         PreconditionFailed: the schedule is empty.
@@ -248,6 +256,7 @@ def take(session: Session, dates: DateRange, now: datetime | None = None, until:
     first = min([dates.start, *(season.start for season in seasons)])
     if until:
         games += [min(until, season.end) for season in seasons]
-    book = books.read(session, DateRange(first, max([dates.end, *games]) + _AHEAD))
+    last = max([dates.end, *games]) + _AHEAD
+    book = books.read(session, DateRange(first, last), None if count_season else DateRange(dates.start, last))
     border("survey.taken")
     return Survey(calendar, book, now or utc_now(), session.lease)

@@ -367,7 +367,7 @@ def test_a_fault_of_ours_is_an_answer_too(pipeline: Pipeline, monkeypatch: pytes
     def fail(*_: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(outbox, "read_left_behind", fail)
+    monkeypatch.setattr(outbox, "read_of_dates", fail)
     answer = pipeline.raw(PLAYER_BOX.name, LAST)
     assert (answer.decision, answer.http_status) == (Decision.FAILED, 500)
     assert answer.reason == "ZeroDivisionError: planted"

@@ -85,6 +85,7 @@ class DuckDBSession:
         self._connection = connection
         self._in_transaction = False
         self._interrupted = False
+        self._existing: Collection[str] = ()
 
     @contextmanager
     def beside(self) -> Iterator[DuckDBSession]:
@@ -205,6 +206,7 @@ class DuckDBSession:
         there = self._tables()
         missing = [table for table in declared if table.id not in there]
         outdated = [table for table in declared if table.id in there and there[table.id] != _layout(table)]
+        self._existing = there.keys() | {table.id for table in missing}
         if missing or outdated:
             with self._transaction("create"):
                 for table in missing:
@@ -239,7 +241,8 @@ class DuckDBSession:
 
     def tables(self) -> Collection[str]:
         """The qualified names of the tables that exist."""
-        return self._tables().keys()
+        # who writes has just seen to them, and nobody else makes any meanwhile
+        return self._existing or self._tables().keys()
 
     def sizes(self, tables: Iterable[Table]) -> list[TableSize]:
         """What each existing table holds; bytes are whole blocks on disk."""
