@@ -20,7 +20,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from processors import calendar as calendars
-from processors import graph, nights, runner, sample, service, statements
+from processors import graph, nights, outbox, runner, sample, service, statements
+from processors.declaration import Dated
 from processors.handling import Handler
 from processors.nights import Night
 from shared import events
@@ -53,6 +54,8 @@ def main() -> None:
     for processor in graph.processors_in_order():
         for statement in _STATEMENTS:
             to_duckdb(statement(processor))
+        if processor.dated is Dated.RESULTS:
+            to_duckdb(statements.lost_games(processor))
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         warehouse = connect(f"duckdb:///{folder}/warehouse.duckdb")
         night = _first_night(warehouse, Path(folder) / "raw")
@@ -89,6 +92,10 @@ def _live(warehouse: Warehouse, night: Night) -> None:
         topic, message = waiting.popleft()
         if reader := readers.get(topic):
             _answered(reader, message)
+    for phase, day in zip(service.phases(), (night.day, night.slate), strict=False):
+        _answered(readers[completion_topic(phase - 1)], events.encode(events.Fallback(phase=phase, game_date=day)))
+    with warehouse.reading() as session:  # as after a night in which something was left behind
+        outbox.read_left_behind(session, service.phases()[0], utc_now())
 
 
 def _client(handler: Handler) -> FlaskClient:

@@ -12,7 +12,7 @@ from shared.version import code_version
 from shared.warehouse.base import Result, Session
 
 
-def deliveries(session: Session, correlation_id: str, message_id: str | None = None) -> Result:
+def deliveries(session: Session, correlation_id: str, message_id: str = "") -> Result:
     """Every request that was answered for a chain, in order.
 
     Args:

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 from nbactl.gcp import emulator
 from nbactl.gcp.cloud import Target, connect
 from nbactl.ops import infra, infra_apply
-from nbactl.ops.local_processes import cause_of_death, find_process, list_processes
+from nbactl.ops.local_processes import cause_of_death, find_process, is_alive, list_processes
 from nbactl.ops.supervisor import SERVICES_END_WITHIN, Program, Request, Verb
 from shared import local
 from shared.errors import NbactlError, PreconditionFailed, TimedOut
@@ -41,6 +41,7 @@ _STARTS_WITHIN = 60.0
 _ENDS_WITHIN = SERVICES_END_WITHIN * 2 + 5
 _KILLED_WITHIN = 5.0
 _POLL_SECONDS = 0.05
+_ENDING_SECONDS = SERVICES_END_WITHIN + 5
 _TAIL_BYTES = 10_000
 _LOCK = local.FOLDER / "up.lock"
 T = TypeVar("T")
@@ -224,6 +225,24 @@ def _end_processes(processes: list[Process], seconds: float) -> None:
         raise TimedOut("the local pipeline does not end", hint=f"kill -9 {numbers}")
 
 
+def _is_locked(lock: int) -> bool:
+    """Take the lock of a descriptor, if nobody holds it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _runs(directory: Path) -> bool:
+    """Whether the record of a folder is one of a pipeline that lives, or none that can be read."""
+    try:
+        known = local.read(directory)
+    except PreconditionFailed:
+        return True
+    return known is None or is_alive(known)
+
+
 @contextmanager
 def _locked(directory: Path) -> Iterator[int]:
     """Hold the lock of a folder's pipeline, which its supervisor inherits; its descriptor.
@@ -240,10 +259,13 @@ def _locked(directory: Path) -> Iterator[int]:
             f"cannot write {path}", why=error.strerror, hint=f"see what is at {path.parent}, and who owns it"
         ) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ends = time.monotonic() + _ENDING_SECONDS
+        while not _is_locked(lock):
+            # one that is ending holds it for some seconds more
+            if time.monotonic() >= ends or _runs(directory):
+                raise PreconditionFailed("the local pipeline runs already", hint="nbactl down ends it")
+            time.sleep(_POLL_SECONDS)
         yield lock
-    except BlockingIOError as error:
-        raise PreconditionFailed("the local pipeline runs already", hint="nbactl down ends it") from error
     finally:
         os.close(lock)
 

@@ -256,17 +256,17 @@ def test_following_gives_each_entry_once_late_ones_too_and_survives_what_breaks(
 
 @pytest.mark.parametrize("seed", range(8))
 def test_entry_that_is_late_is_shown_once_however_late(fake: FakeCloudLogging, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance, now = random.Random(seed), datetime.now(UTC)  # noqa: S311
     source = Cloud(reading.connect("p"), lambda _: None)
-    query = Query(asking.named(()), NOW - timedelta(hours=1))
-    fake.entries = [entry(NOW - timedelta(seconds=10 * n), f"old {n}") for n in range(60)]
+    query = Query(asking.named(()), now - timedelta(hours=1))
+    fake.entries = [entry(now - timedelta(seconds=10 * n), f"old {n}") for n in range(60)]
     shown = [one.message for batch in source.read(query, None) for one in batch]
     sent = []
 
     def happen(call: int) -> None:
         if len(sent) < 30:
             sent.append(f"late {call}")
-            fake.entries.append(entry(NOW - timedelta(seconds=chance.uniform(0, 9 * 60)), sent[-1]))
+            fake.entries.append(entry(now - timedelta(seconds=chance.uniform(0, 9 * 60)), sent[-1]))
 
     fake.before_answer = happen
     for batch in islice(source.follow(query), 30 + 2 * cloud_module.LOOKS):
