@@ -91,7 +91,7 @@ def live_quietly(session: Session, night: Night) -> None:
     results, slate = (DateRange(day, day) for day in (night.day, night.slate))
     _run(session, planner.analytics(session, Asked(results)))
     # planned only now: what it builds upon must be there
-    _run(session, planner.fallback(session, Asked(slate), 4))
+    _run(session, planner.backfill(session, Asked(slate), [4]))
 
 
 def _run(session: Session, plan: Plan) -> None:

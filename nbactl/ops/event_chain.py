@@ -187,7 +187,7 @@ def _plans(session: Session, sent: Published) -> Iterator[Plan]:
     first = asking.planned(session, received, sent.phase, utc_now())
     yield first
     for slate in first.slates if sent.phase < 4 else ():  # noqa: PLR2004 -- Phase 4 takes up the slates of Phase 3
-        yield planner.fallback(session, Asked(DateRange(slate, slate)), 4)
+        yield planner.backfill(session, Asked(DateRange(slate, slate)), [4])
 
 
 def _exists(survey: Survey, standing: Standing) -> bool:

@@ -16,7 +16,7 @@ import pytest
 from nbactl.ops import event_chain
 from nbactl.ops.testing import Published, publish
 from nbactl.session import Session
-from processors import graph
+from processors import graph, planner
 from processors.handling import Handler
 from shared.errors import TimedOut
 from shared.events import Message
@@ -319,3 +319,16 @@ def test_minted_ids_are_within_their_bound(wire: Wire) -> None:
     for day in (date(1946, 1, 1), date(2100, 12, 31)):
         sent = publish(wire, 2, PLAYER_BOX.name, day)
         assert len(sent.correlation_id.encode()) <= 128
+
+
+def test_what_is_waited_for_is_what_the_event_causes_and_not_what_the_clock_would_mend(
+    tiny_done: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older slate that is stale is left to a fallback: no event of a later date brings it."""
+    alter(tiny_done, f"UPDATE {TEAM_BOX.id} SET turnovers = turnovers + 1 WHERE game_date = DATE '{FINAL_DATES[1]}'")
+    analytics(tiny_done, one_day(FINAL_DATES[1]))
+    monkeypatch.setattr(planner, "utc_now", lambda: datetime(2024, 11, 10, 9, tzinfo=UTC))
+    sent = publish(Wire(tiny_done, lost=set(_PHASES)), 2, PLAYER_BOX.name, LAST)
+    with tiny_done.reading() as session:
+        chain = event_chain.read(session, sent)
+    assert {standing.date for standing in chain.absent} == {SLATE}
