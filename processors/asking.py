@@ -65,7 +65,7 @@ def planned(  # noqa: PLR0913 -- by name
     slate = None if isinstance(event, Fallback) else event.analysis_date
     asked = Asked(
         DateRange(day, max(day, slate or day)),
-        trigger=_trigger("fallback" if by_clock else "pubsub", received),
+        trigger=_trigger(received),
         now=now,
         allow_incomplete=by_clock,
         announce=True,
@@ -99,10 +99,15 @@ def _by_the_clock(session: Session, phase: int, now: datetime) -> date:
     ) or today(now)
 
 
-def _trigger(source: str, received: Received) -> Trigger:
+def trigger_source(event: Event) -> str:
+    """Who starts the runs of a message, as the ledger says it: `fallback` for the clock, `pubsub` for news of rows."""
+    return "fallback" if isinstance(event, Fallback) else "pubsub"
+
+
+def _trigger(received: Received) -> Trigger:
     event, delivery = received.event, received.delivery
     return Trigger(
-        source,
+        trigger_source(event),
         received.correlation_id,
         table=event.table if isinstance(event, Completion) else None,
         game_date=event.game_date,

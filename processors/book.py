@@ -12,14 +12,22 @@ from typing import NamedTuple
 from processors.declaration import Processor
 from processors.graph import processors_in_order
 from shared.clock import DateRange
-from shared.ledger import FENCES, NEWEST_FIRST, PROCESSOR_RUNS, RAW_VERSIONS, Status
+from shared.ledger import (
+    FAILED,
+    FENCES,
+    IS_UNANNOUNCED,
+    NEWEST_FIRST,
+    PROCESSOR_RUNS,
+    RAW_VERSIONS,
+    WROTE,
+    Status,
+    list_in_sql,
+)
 from shared.warehouse.base import Session
 
 Key = tuple[str, date]
 """Bare table name and output date."""
 
-IS_UNANNOUNCED = "(announce AND status IN ('SUCCESS', 'DEGRADED') AND published_message_id IS NULL)"
-"""GoogleSQL: whether the rows of a run are written, and nobody was told."""
 ANNOUNCEMENT = f"""CASE
     WHEN {IS_UNANNOUNCED} THEN IF(publish_refused IS TRUE, 'refused', 'waiting')
     WHEN published_message_id IS NOT NULL THEN 'published'
@@ -61,11 +69,6 @@ class Run(NamedTuple):
     attempt: int
     sequence: int | None
     noted_micros: int | None
-
-    @property
-    def started_at(self) -> datetime:
-        """When it began, UTC."""
-        return datetime.fromtimestamp(self.started_micros / 1e6, UTC)
 
     @property
     def finished_at(self) -> datetime | None:
@@ -200,7 +203,7 @@ WHERE game_date BETWEEN @start_date AND @end_date
 QUALIFY
   ROW_NUMBER() OVER (
     PARTITION BY
-      output_table, game_date, status = 'RUNNING', status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED'),
+      output_table, game_date, status = 'RUNNING', status IN {list_in_sql(WROTE)},
       {IS_UNANNOUNCED}
     ORDER BY {NEWEST_FIRST}
   ) = 1
@@ -209,7 +212,7 @@ ORDER BY {NEWEST_FIRST}"""
 
 _FAILURES = f"""SELECT output_table, game_date, input_fingerprint, definition_hash, COUNT(*) AS failures
 FROM {PROCESSOR_RUNS.id}
-WHERE game_date BETWEEN @start_date AND @end_date AND status IN ('FAILED_TRANSIENT', 'FAILED_PERMANENT')
+WHERE game_date BETWEEN @start_date AND @end_date AND status IN {list_in_sql(FAILED)}
 GROUP BY output_table, game_date, input_fingerprint, definition_hash"""
 
 _VERSIONS = f"""SELECT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -103,6 +104,14 @@ class Calendar:
         """The first day with games after a date."""
         at = bisect_right(self.days, after, key=_date)
         return self.days[at].date if at < len(self.days) else None
+
+    def following(self, results: Iterable[date]) -> set[date]:
+        """The first day with games after each of some dates."""
+        return {slate for day in results if (slate := self.next_slate(day))}
+
+    def season_around(self, date_: date) -> DateRange:
+        """The season of a date, or of the first day with games after it; the date itself where there is none."""
+        return self.season(date_ if self.day(date_) else self.next_slate(date_) or date_)
 
     def previous(self, slate: date) -> Day | None:
         """The last day with games before a slate, in its season."""

@@ -232,8 +232,7 @@ def _note_content(session: Session, received: Received, phase: int, now: datetim
     elif phase == 3:  # noqa: PLR2004 -- that reads raw rows
         day = event.game_date or today(now) - timedelta(days=1)
         calendar = calendars.read(session, DateRange(day, day))
-        slate = day if calendar.day(day) else calendar.next_slate(day) or day
-        versions.renew_since(session, calendar.season(slate).start)
+        versions.renew_since(session, calendar.season_around(day).start)
 
 
 _RAW = {table.name: table for table in RAW_TABLES}

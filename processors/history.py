@@ -11,12 +11,11 @@ from heapq import heappop, heappush
 from math import log
 from statistics import median
 
-from processors.book import IS_UNANNOUNCED
 from processors.calendar import spans
 from processors.declaration import Processor
 from processors.request import SIDE_BY_SIDE, Work
 from shared.clock import DateRange
-from shared.ledger import PROCESSOR_RUNS
+from shared.ledger import FAILED, IS_UNANNOUNCED, PROCESSOR_RUNS, WROTE, list_in_sql
 from shared.warehouse.base import Result, Session
 
 
@@ -52,7 +51,7 @@ def runs(session: Session, sought: Sought, now: datetime) -> Result:
         params["processors"] = [one.name for one in sought.processors]
     if sought.failed:
         unannounced = f"({IS_UNANNOUNCED} AND publish_error IS NOT NULL)"
-        conditions.append(f"(status IN ('FAILED_TRANSIENT', 'FAILED_PERMANENT', 'LOST') OR {unannounced})")
+        conditions.append(f"(status IN {list_in_sql(FAILED)} OR status = 'LOST' OR {unannounced})")
     columns = ", ".join(name for name in PROCESSOR_RUNS.column_names if name != "status")
     text = f"""WITH seen AS (
   SELECT {columns}, IF({lost}, 'LOST', status) AS status
@@ -133,7 +132,7 @@ FROM (
     processor_name, MIN(game_date) AS first_date, MAX(game_date) AS last_date, MAX(duration_ms) AS duration_ms,
     ROW_NUMBER() OVER (PARTITION BY processor_name ORDER BY MAX(noted_at) DESC) AS nth
   FROM {PROCESSOR_RUNS.id}
-  WHERE status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED')
+  WHERE status IN {list_in_sql(WROTE)}
   GROUP BY processor_name, request_id, started_at
 )
 WHERE nth <= {_RECENT}"""

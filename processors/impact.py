@@ -36,10 +36,9 @@ def impact(session: Session, table: Table, day: date) -> list[Impact]:
 
     Where a recomputation comes out equal, what follows it will not be computed again; so this is the most there can be.
     """
-    calendar = calendars.read(session, DateRange(day, day))
-    slate = day if calendar.day(day) else calendar.next_slate(day)
+    season = calendars.read(session, DateRange(day, day)).season_around(day)
     # the slates just before the date look ahead to it
-    seen = survey.take(session, DateRange(day - _AHEAD, max(day, calendar.season(slate).end if slate else day)))
+    seen = survey.take(session, DateRange(day - _AHEAD, max(day, season.end)))
     changed: dict[str, set[date]] = {table.name: {day}}
     found = []
     for processor in graph.processors_in_order():

@@ -15,7 +15,7 @@ from typing import Any
 
 from processors import calendar as calendars
 from processors import graph
-from processors.book import IS_UNANNOUNCED, Key
+from processors.book import Key
 from processors.calendar import Calendar
 from processors.declaration import Dated
 from shared import events
@@ -23,7 +23,7 @@ from shared.border import border
 from shared.clock import DateRange, utc_now
 from shared.errors import MessageRefused, NbactlError, TimedOut
 from shared.events import Message
-from shared.ledger import LEDGER_TABLES, PROCESSOR_RUNS, RAW_VERSIONS, Status
+from shared.ledger import IS_UNANNOUNCED, LEDGER_TABLES, PROCESSOR_RUNS, RAW_VERSIONS, Status
 from shared.topology import completion_topic
 from shared.warehouse.base import Session, Warehouse
 

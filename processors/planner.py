@@ -116,8 +116,7 @@ def analytics(session: Session, asked: Asked) -> Plan:
     """Results of the dates' games, and the contexts of the slates that follow each of them."""
     seen = survey.take(session, asked.dates)
     results = seen.calendar.results(asked.dates)
-    following = sorted({slate for day in results if (slate := seen.calendar.next_slate(day))})
-    return _plan(asked, seen, [3], results, following)
+    return _plan(asked, seen, [3], results, sorted(seen.calendar.following(results)))
 
 
 def precompute(session: Session, asked: Asked) -> Plan:
@@ -181,8 +180,8 @@ def fallback(session: Session, asked: Asked, phase: int) -> Plan:
     if phase > 3:  # noqa: PLR2004 -- slates alone
         return _plan(asked, seen, [phase], [], sorted(slates.union(seen.calendar.slates(asked.dates))))
     results = {day for one in makers if one.dated is Dated.RESULTS for day in _changed(seen, one)}
-    following = {slate for day in seen.calendar.results(asked.dates) if (slate := seen.calendar.next_slate(day))}
     asked_results = seen.calendar.results(asked.dates)
+    following = seen.calendar.following(asked_results)
     return _plan(asked, seen, [phase], sorted(results.union(asked_results)), sorted(slates | following))
 
 

@@ -117,11 +117,12 @@ def end(attempt: Attempt, outcome: Outcome, output_hash: str | None, error: Base
 
 def noted(record: Record) -> Run:
     """The row as later runs see it."""
+    status = Status(record["status"])
     return Run(
         output_table=record["output_table"],
         game_date=record["game_date"],
         run_id=record["run_id"],
-        status=Status(record["status"]),
+        status=status,
         reason_code=record["reason_code"],
         reason=record["reason"],
         trigger_source=record["trigger_source"],
@@ -135,12 +136,8 @@ def noted(record: Record) -> Run:
         attempt=record["attempt"],
         sequence=record["sequence"],
         noted_micros=None,
-        announcement=Announcement.WAITING if _owes_event(record) else Announcement.NONE,
+        announcement=Announcement.WAITING if record["announce"] and status.is_announced else Announcement.NONE,
     )
-
-
-def _owes_event(record: Record) -> bool:
-    return record["announce"] and record["status"] in (Status.SUCCESS, Status.DEGRADED)
 
 
 def _micros(moment: datetime) -> int:

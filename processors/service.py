@@ -18,12 +18,12 @@ from flask import Flask, Response, jsonify, request
 
 from processors import graph, readiness
 from processors.admission import BODY_IS_READ, Admission
+from processors.asking import trigger_source
 from processors.handling import Answer, Decision, Handler
 from processors.request import Outcome
 from shared import logs
 from shared.clock import utc_now
 from shared.errors import NbactlError, UsageError, WarehouseLocked
-from shared.events import Event, Fallback
 from shared.google_auth import ON_CLOUD_RUN, PUSH_AUDIENCE, PushTokens, Refusal
 from shared.local import INSTANCE
 from shared.pubsub import PubSub
@@ -217,7 +217,7 @@ def _note_run(answer: Answer, outcome: Outcome) -> None:
         "processor": processor.name,
         "output_table": processor.output.name,
         "status": str(outcome.status),
-        "trigger_source": _trigger_source(answer.received.event) if answer.received else None,
+        "trigger_source": trigger_source(answer.received.event) if answer.received else None,
         "phase": processor.phase,
         "game_date": outcome.date.isoformat(),
         "rows": outcome.rows,
@@ -235,8 +235,3 @@ def _note_run(answer: Answer, outcome: Outcome) -> None:
     values = (processor.name, outcome.date, outcome.status, outcome.rows, fields["duration_ms"])
     known = {name: value for name, value in fields.items() if value is not None}
     _log.log(level, text, *values, extra={"fields": known})
-
-
-def _trigger_source(event: Event) -> str:
-    """Who started a run, as the ledger says it: `fallback` for the clock, `pubsub` for news of rows."""
-    return "fallback" if isinstance(event, Fallback) else "pubsub"

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from processors.request import new_id
 from shared.clock import utc_now
-from shared.ledger import DELIVERIES, NEWEST_FIRST, PROCESSOR_RUNS
+from shared.ledger import DELIVERIES, FAILED, IS_UNANNOUNCED, NEWEST_FIRST, PROCESSOR_RUNS, list_in_sql
 from shared.version import code_version
 from shared.warehouse.base import Result, Session
 
@@ -47,7 +47,7 @@ def unannounced(session: Session, run_ids: Sequence[str]) -> list[tuple[str, dat
     text = f"""SELECT output_table, game_date
 FROM {PROCESSOR_RUNS.id}
 WHERE
-  announce AND status IN ('SUCCESS', 'DEGRADED') AND published_message_id IS NULL
+  {IS_UNANNOUNCED}
   AND run_id IN (SELECT one FROM UNNEST(@run_ids) AS one)
 ORDER BY game_date, output_table"""
     return [(table, day) for table, day in session.query(text, {"run_ids": list(run_ids)}).rows]
@@ -97,7 +97,7 @@ failed AS (
   FROM {DELIVERIES.id} AS d
   CROSS JOIN UNNEST(d.run_ids) AS id
   INNER JOIN {PROCESSOR_RUNS.id} AS r ON r.run_id = id
-  WHERE d.request_id IN (SELECT request_id FROM newest) AND r.status IN ('FAILED_TRANSIENT', 'FAILED_PERMANENT')
+  WHERE d.request_id IN (SELECT request_id FROM newest) AND r.status IN {list_in_sql(FAILED)}
   QUALIFY ROW_NUMBER() OVER (PARTITION BY d.request_id ORDER BY r.noted_at, r.run_id) = 1
 )
 SELECT n.*, f.processor_name, f.reason_code

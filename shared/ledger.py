@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from shared.tables.model import (
@@ -39,16 +40,33 @@ class Status(StrEnum):
     @property
     def wrote(self) -> bool:
         """Whether the table now holds this run's rows."""
-        return self in (Status.SUCCESS, Status.SUCCESS_EMPTY, Status.DEGRADED)
+        return self in WROTE
 
     @property
     def failed(self) -> bool:
         """Whether it ended badly; the table holds what it held before."""
-        return self in (Status.FAILED_TRANSIENT, Status.FAILED_PERMANENT)
+        return self in FAILED
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether a run that announces owes an event when it has ended so."""
+        return self in ANNOUNCED
 
 
 COMPLETE = (Status.SUCCESS, Status.SUCCESS_EMPTY)
 """Statuses of a table-date that may be built upon."""
+WROTE = (*COMPLETE, Status.DEGRADED)
+FAILED = (Status.FAILED_TRANSIENT, Status.FAILED_PERMANENT)
+ANNOUNCED = (Status.SUCCESS, Status.DEGRADED)
+
+
+def list_in_sql(statuses: Iterable[Status]) -> str:
+    """A group of statuses as what follows IN, in GoogleSQL."""
+    return f"({', '.join(repr(str(status)) for status in statuses)})"
+
+
+IS_UNANNOUNCED = f"(announce AND status IN {list_in_sql(ANNOUNCED)} AND published_message_id IS NULL)"
+"""GoogleSQL: whether the rows of a run are written, and nobody was told."""
 
 PROCESSOR_RUNS = Table(
     dataset="nba_orchestration",
@@ -115,7 +133,7 @@ PROCESSOR_RUNS = Table(
     ),
 )
 
-NEWEST_FIRST = "sequence DESC, status IN ('SUCCESS', 'SUCCESS_EMPTY', 'DEGRADED'), noted_at DESC, run_id DESC"
+NEWEST_FIRST = f"sequence DESC, status IN {list_in_sql(WROTE)}, noted_at DESC, run_id DESC"
 """GoogleSQL order of the runs of one table-date: by commit, never by a clock that somebody may have set.
 
 A failure saw what the success before it had made: at one `sequence` it is the newer of the two.

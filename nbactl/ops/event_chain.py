@@ -101,8 +101,8 @@ class Chain:
 
 
 def _is_under_way(run: Row) -> bool:
-    owes = run["status"] in (Status.SUCCESS, Status.DEGRADED) and run["published_message_id"] is None
-    return owes or run["status"] == Status.RUNNING
+    status = Status(run["status"])
+    return status is Status.RUNNING or (status.is_announced and run["published_message_id"] is None)
 
 
 def check(warehouse: Warehouse, phase: int) -> None:

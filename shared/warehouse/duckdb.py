@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
@@ -205,7 +205,7 @@ class DuckDBSession:
         declared = {table.id: table for table in (FENCES, *tables)}.values()
         there = self._tables()
         missing = [table for table in declared if table.id not in there]
-        outdated = [table for table in declared if table.id in there and there[table.id] != _layout(table)]
+        outdated = _find_outdated(declared, there)
         self._existing = there.keys() | {table.id for table in missing}
         if missing or outdated:
             with self._transaction("create"):
@@ -217,8 +217,7 @@ class DuckDBSession:
 
     def outdated(self, tables: Iterable[Table]) -> list[Table]:
         """Those of some tables that an earlier version made."""
-        there = self._tables()
-        return [table for table in tables if table.id in there and there[table.id] != _layout(table)]
+        return _find_outdated(tables, self._tables())
 
     def check(self, tables: Iterable[Table]) -> None:
         """See that the file is whole, and that tables are as declared, or will be made so by whoever writes.
@@ -228,8 +227,7 @@ class DuckDBSession:
             DataError: they are not; carries the findings.
         """
         declared = list(tables)
-        there = self._tables()
-        outdated = {table.id for table in declared if table.id in there and there[table.id] != _layout(table)}
+        outdated = {table.id for table in self.outdated(declared)}
         with _problems():
             require_whole(self._connection)
             if differences := list(find_differences(self._connection, declared, outdated)):
@@ -675,6 +673,11 @@ SELECT schema_name || '.' || table_name, comment
 FROM duckdb_tables()
 WHERE NOT internal AND database_name = current_database()
 """
+
+
+def _find_outdated(tables: Iterable[Table], there: Mapping[str, str | None]) -> list[Table]:
+    """Those of some tables whose layout, by the note on it, is not the declared one."""
+    return [table for table in tables if table.id in there and there[table.id] != _layout(table)]
 
 
 def _layout(table: Table) -> str:
